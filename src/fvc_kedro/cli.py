@@ -1,0 +1,66 @@
+"""The project's own commands, beside Kedro's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+
+@click.group(name="fvc_kedro")
+def cli() -> None:
+    """Commands of fvc_kedro."""
+
+
+@cli.command()
+@click.option("--env", default=None, help="Configuration environment, such as fvc.")
+@click.option("--data-root", default=None, help="Folder that the results were written under, if not the usual one.")
+def results(env: str | None, data_root: str | None) -> None:
+    """Print the headline figures of the last run and where its results lie."""
+    project = Path.cwd()
+    bootstrap_project(project)
+    runtime = {"data_root": data_root} if data_root else {}
+    with KedroSession.create(project_path=project, env=env, runtime_params=runtime) as session:
+        catalog = session.load_context().catalog
+        if not catalog.exists("evaluation_summary"):
+            raise click.ClickException("there are no results yet: run kedro run first")
+        summary = catalog.load("evaluation_summary")
+        place = Path(str(catalog["evaluation_summary"]._filepath)).parent.parent
+    click.echo(headline(summary, place))
+
+
+def headline(summary: dict[str, Any], place: Path) -> str:
+    """Lay out the headline figures of a run.
+
+    Parameters
+    ----------
+    summary : dict
+        The dataset ``evaluation_summary``.
+    place : Path
+        Folder of all results.
+    """
+    interval = "no interval: too few groups"
+    if summary["roc_auc_low"] is not None:
+        interval = f"95 % interval {summary['roc_auc_low']:.3f} to {summary['roc_auc_high']:.3f}, over groups"
+    return "\n".join(
+        [
+            "",
+            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
+            f"({summary['n_rejected']:.0f} rejected, {summary['n_failed']:.0f} failed)",
+            f"  AUC       {_figure(summary['roc_auc'])}   ({interval})",
+            f"  F1        {_figure(summary['f1_score'])}   (always answering fake: {summary['f1_always_fake']:.3f})",
+            f"  accuracy  {_figure(summary['accuracy'])}",
+            "",
+            f"features     {place / '04_feature' / 'features_metadata.parquet'}",
+            f"fold models  {place / '06_models' / 'svm'}/fold_N/model.joblib, metrics.json beside each",
+            f"detector     {place / '06_models' / 'svm' / 'final' / 'model.joblib'}",
+            f"plots        {place / '08_reporting'}",
+        ]
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "  -  " if value is None else f"{value:.3f}"

@@ -1,0 +1,18 @@
+"""The project's Kedro datasets: the only place that knows where files lie and how they are named."""
+
+from fvc_kedro.datasets.fold_partitions import FoldPartitionsDataset
+from fvc_kedro.datasets.fvc_lists import FvcListsDataset
+from fvc_kedro.datasets.made_videos import MadeVideosDataset
+from fvc_kedro.datasets.manifest import ManifestDataset
+from fvc_kedro.datasets.records import RecordsDataset
+from fvc_kedro.datasets.video_folder import VideoFolder, VideoFolderDataset
+
+__all__ = [
+    "FoldPartitionsDataset",
+    "FvcListsDataset",
+    "MadeVideosDataset",
+    "ManifestDataset",
+    "RecordsDataset",
+    "VideoFolder",
+    "VideoFolderDataset",
+]

@@ -1,0 +1,34 @@
+"""The folds' partitions of a folder that other files share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro_datasets.partitions import PartitionedDataset
+
+_PREFIX = "fold_"
+
+
+class FoldPartitionsDataset(PartitionedDataset):
+    """A ``PartitionedDataset`` of the partitions ``fold_*`` whose save replaces those of its own suffix only.
+
+    ``overwrite: true`` would empty the whole folder, so that the models and the metrics of the folds,
+    which share it, would delete each other; ``false`` would leave the folds of an earlier run with more.
+    Files of other suffixes and other folders, such as the final model's, are not touched.
+    """
+
+    def _list_partitions(self) -> list[str]:
+        partitions: list[str] = super()._list_partitions()
+        return [path for path in partitions if self._path_to_partition(path).startswith(_PREFIX)]
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the partitions, then remove the folds of this suffix that are not among them."""
+        super().save(data)
+        kept = {self._filesystem._strip_protocol(self._partition_to_path(name)) for name in data}
+        for path in self._list_partitions():
+            if path not in kept:
+                self._filesystem.rm(path)
+                folder = self._filesystem._parent(path)
+                if not self._filesystem.ls(folder):
+                    self._filesystem.rmdir(folder)
+        self._invalidate_caches()

@@ -1,0 +1,92 @@
+"""Videos that the project makes, from recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from fvc_kedro.datasets.json_file import read_json, write_json
+from fvc_kedro.execution import Execution, Outcomes, Task, run_tasks
+from fvc_kedro.video import VideoFile, VideoRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeBatch:
+    """Recipes by video id, not made yet: the dataset makes the videos when it saves the batch."""
+
+    recipes: Mapping[str, VideoRecipe]
+    execution: Execution
+    description: str
+
+
+class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[VideoFile]]):
+    """Makes the videos of a batch of recipes, in parallel, each in one decode-transform-encode stream.
+
+    A video already made by the same recipe is left as it is; one whose id is no longer in the batch is
+    removed. Beside each ``<video_id>.mp4`` lies a ``<video_id>.json`` that tells its recipe.
+
+    Parameters
+    ----------
+    path : str
+        Folder of the videos, which belongs to this dataset alone.
+    metadata : dict, optional
+        For plugins.
+    """
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(path)
+        self.metadata = metadata
+
+    def save(self, data: RecipeBatch) -> None:
+        self._remove_others(set(data.recipes))
+        keys = {name: recipe.key for name, recipe in data.recipes.items()}
+        tasks = {
+            name: Task(recipe.write, (self._video(name),), key=keys[name])
+            for name, recipe in data.recipes.items()
+            if not self._is_made(name, keys[name])
+        }
+        for name in tasks:
+            self._recipe(name).unlink(missing_ok=True)
+            self._video(name).unlink(missing_ok=True)
+        failures: dict[str, str] = {}
+        for name, outcome in run_tasks(tasks, data.execution, data.description):
+            if outcome.failure is None:
+                write_json(self._recipe(name), {"key": keys[name], "bytes": self._video(name).stat().st_size})
+            else:
+                failures[name] = outcome.failure
+        write_json(self._contents, {"videos": sorted(set(data.recipes) - set(failures)), "failures": failures})
+
+    def load(self) -> Outcomes[VideoFile]:
+        contents = read_json(self._contents)
+        return Outcomes({name: VideoFile(self._video(name)) for name in contents["videos"]}, contents["failures"])
+
+    @property
+    def _contents(self) -> Path:
+        return self._path / "_contents" / "contents.json"
+
+    def _video(self, name: str) -> Path:
+        return self._path / f"{name}.mp4"
+
+    def _recipe(self, name: str) -> Path:
+        return self._path / f"{name}.json"
+
+    def _is_made(self, name: str, key: str) -> bool:
+        recipe, video = self._recipe(name), self._video(name)
+        if not (recipe.exists() and video.exists()):
+            return False
+        return bool(read_json(recipe) == {"key": key, "bytes": video.stat().st_size})
+
+    def _remove_others(self, names: set[str]) -> None:
+        for file in [*self._path.glob("*.mp4"), *self._path.glob("*.json")]:
+            if file.stem not in names:
+                file.unlink()
+
+    def _exists(self) -> bool:
+        return self._contents.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path)}

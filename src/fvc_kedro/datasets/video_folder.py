@@ -1,0 +1,85 @@
+"""A folder of videos, as handles by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from fvc_kedro.video import RefusedVideo, Video, VideoFile
+
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .avi .mkv .webm .flv .wmv .mpg .mpeg .ts .mts .m2ts .3gp .ogv .gif .mxf".split()
+)
+
+
+class VideoFolder(Mapping[str, Video]):
+    """Handles to the videos under a folder, by path relative to it.
+
+    Any path may be asked for, whether or not a file is there: a handle opens its file only when used.
+    Iterating gives the files that are there and end like a video.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    allow_outside : bool
+        Whether paths may lead out of the folder.
+    """
+
+    def __init__(self, root: Path, *, allow_outside: bool = False) -> None:
+        self._root = root
+        self._allow_outside = allow_outside
+
+    def __getitem__(self, video_path: str) -> Video:
+        """Return the handle of a path, absolute or relative to the folder.
+
+        A path that leads out of the folder, where that is not allowed, gives a handle that tells so
+        when it is used.
+        """
+        path = self._root / video_path
+        if not self._allow_outside and not path.resolve().is_relative_to(self._root.resolve()):
+            return RefusedVideo("outside the corpus folder, which is refused unless allow_outside is true (globals.yml)")
+        return VideoFile(path)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the relative paths of all videos under the folder, sorted."""
+        files = (path for path in self._root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+        return iter(sorted(path.relative_to(self._root).as_posix() for path in files))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in iter(self))
+
+
+class VideoFolderDataset(AbstractDataset[None, VideoFolder]):
+    """Loads a :class:`VideoFolder`.
+
+    Parameters
+    ----------
+    filepath : str
+        The folder, or a file in it (a manifest, to whose folder paths are relative).
+    allow_outside : bool
+        Whether paths may lead out of the folder.
+    metadata : dict, optional
+        For plugins.
+    """
+
+    def __init__(self, *, filepath: str, allow_outside: bool = False, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self._allow_outside = allow_outside
+        self.metadata = metadata
+
+    def load(self) -> VideoFolder:
+        root = self._filepath if self._filepath.is_dir() else self._filepath.parent
+        return VideoFolder(root, allow_outside=self._allow_outside)
+
+    def save(self, data: None) -> None:
+        raise NotImplementedError("the videos of a corpus are read, never written")
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "allow_outside": self._allow_outside}

@@ -1,0 +1,155 @@
+"""How many videos are worked on at once, and what happens when one of them fails.
+
+One function, :func:`run_tasks`, maps a picklable function over videos. Another engine (a cluster)
+takes its place by yielding the same outcomes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+from tqdm import tqdm
+
+from fvc_kedro.video import UnusableVideoError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How tasks are run.
+
+    Parameters
+    ----------
+    engine : str
+        ``local`` runs tasks in processes of this machine: one that crashes or hangs costs that task
+        alone. ``serial`` runs them in this process, one after another, which is handy in a debugger.
+    workers : int
+        Processes at once; -1 for one a core.
+    timeout_s : float
+        Longest a task may take, in seconds, before it counts as failed (``local`` only).
+    """
+
+    engine: str = "local"
+    workers: int = -1
+    timeout_s: float = 600.0
+
+    @property
+    def n_workers(self) -> int:
+        """Number of processes."""
+        return len(os.sched_getaffinity(0)) if self.workers == -1 else self.workers
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work on one video.
+
+    Parameters
+    ----------
+    function : callable
+        Picklable.
+    arguments : tuple
+        Its arguments, picklable.
+    key : str
+        Hexadecimal digest of all that the result depends on.
+    cost : float
+        Expected effort, in any unit: dearer tasks start earlier.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    key: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tasks by video id, not done yet: a dataset does them when it saves the batch."""
+
+    tasks: Mapping[str, Task]
+    execution: Execution
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes(Generic[T]):
+    """What became of a batch: a value or, in words, the reason of the failure, for each video id."""
+
+    values: dict[str, T] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The value of one task, or the reason why there is none."""
+
+    value: Any = None
+    failure: str | None = None
+
+
+def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str) -> Iterator[tuple[str, Outcome]]:
+    """Run tasks and yield each outcome when it is there, in no particular order, with a progress bar.
+
+    An unusable video, a crashed worker and a task beyond the time limit are outcomes; any other
+    exception is a fault of the program and is raised.
+    """
+    if not tasks:
+        return
+    engine = _ENGINES[execution.engine]
+    with tqdm(total=len(tasks), desc=description, unit="video", dynamic_ncols=True) as progress:
+        for name, outcome in engine(tasks, execution):
+            progress.update()
+            yield name, outcome
+
+
+def _run_serially(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Outcome]]:
+    for name, task in tasks.items():
+        try:
+            yield name, Outcome(task.function(*task.arguments))
+        except UnusableVideoError as error:
+            yield name, Outcome(failure=str(error))
+
+
+def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Outcome]]:
+    dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
+    n_workers = min(execution.n_workers, len(tasks))
+    # spawn, not fork: MLflow, polars and OpenCV keep threads that a forked child would wait for
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(max_workers=n_workers, context=context) as pool:
+        futures = {
+            pool.schedule(tasks[name].function, args=tasks[name].arguments, timeout=execution.timeout_s): name
+            for name in dearest_first
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], _collect(future, execution.timeout_s)
+        except BaseException:
+            pool.stop()
+            raise
+
+
+def _collect(future: Any, timeout_s: float) -> Outcome:
+    try:
+        return Outcome(future.result())
+    except UnusableVideoError as error:
+        return Outcome(failure=str(error))
+    except (TimeoutError, FutureTimeoutError):
+        return Outcome(failure=f"gave no result within the time limit of {timeout_s:g} s (execution.timeout_s)")
+    except ProcessExpired as error:
+        return Outcome(failure=f"the worker process died (exit code {error.exitcode})")
+    except MemoryError:
+        return Outcome(failure="the worker ran out of memory")
+
+
+_ENGINES: dict[str, Callable[[Mapping[str, Task], Execution], Iterator[tuple[str, Outcome]]]] = {
+    "local": _run_locally,
+    "serial": _run_serially,
+}
+ENGINES = tuple(_ENGINES)

@@ -1,0 +1,110 @@
+"""Splitting by group, so that nothing of a test video was ever seen in training."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+Labels = NDArray[np.int64]
+Groups = NDArray[np.str_]
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+class LeakageError(AssertionError):
+    """A group stands on both sides of a split."""
+
+
+class TooFewGroupsError(ValueError):
+    """There are not enough groups for the folds asked for."""
+
+
+def assert_disjoint(groups: Groups, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+    """Check that no group is on both sides of a split.
+
+    Raises
+    ------
+    LeakageError
+        Naming the groups that are.
+    """
+    shared = np.intersect1d(groups[train], groups[test])
+    if shared.size:
+        raise LeakageError(f"groups on both sides of a split: {shared[:5].tolist()} ({shared.size} in all)")
+
+
+def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:
+    """Split rows into stratified folds of whole groups.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_rows,)
+        0 for real, 1 for fake.
+    groups : ndarray of str, shape (n_rows,)
+    n_folds : int
+        At least 2.
+    seed : int
+
+    Returns
+    -------
+    list of (train, test)
+        Row numbers. Both classes are in every training part.
+
+    Raises
+    ------
+    TooFewGroupsError
+        If there are fewer groups than folds, or a training part would hold one class only.
+    """
+    n_groups = np.unique(groups).size
+    if n_groups < n_folds:
+        raise TooFewGroupsError(
+            f"{n_folds} folds need at least {n_folds} groups, there are {n_groups}: lower n_folds or add groups"
+        )
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    splits: list[Split] = list(splitter.split(np.zeros(len(y)), y, groups))
+    for train, test in splits:
+        assert_disjoint(groups, train, test)
+        if np.unique(y[train]).size < 2:
+            raise TooFewGroupsError(
+                f"a training part of {n_folds} folds holds one class only: too few groups of the other, lower n_folds"
+            )
+    return splits
+
+
+def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:
+    """Split a training part as :func:`grouped_folds` does, into fewer folds where its groups ask for it.
+
+    Both classes need groups of their own on both sides, so there are at most as many folds as the
+    rarer class has groups.
+    """
+    possible = min(np.unique(groups[y == label]).size for label in (0, 1))
+    return grouped_folds(y, groups, min(n_folds, max(possible, 2)), seed)
+
+
+def grouped_sample(
+    y: Labels, groups: Groups, fraction: float, min_rows: int, seed: int
+) -> NDArray[np.int64]:
+    """Draw a stratified share of the rows by whole groups.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n_rows,)
+    fraction : float
+        Share of the rows, above 0 to 1; taken as one part of ``round(1 / fraction)``.
+    min_rows : int
+        Where the sample would have fewer rows, all rows are returned.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int
+        Row numbers, increasing.
+    """
+    everything = np.arange(len(y))
+    n_parts = round(1 / fraction)
+    if n_parts < 2 or len(y) * fraction < min_rows or np.unique(groups).size < n_parts:
+        return everything
+    splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
+    sample = next(iter(splitter.split(everything, y, groups)))[1]
+    if len(sample) < min_rows or np.unique(y[sample]).size < 2:
+        return everything
+    return sample

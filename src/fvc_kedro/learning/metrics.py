@@ -1,0 +1,99 @@
+"""What a classifier is worth, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from fvc_kedro.learning.folds import Groups, Labels
+
+CLASSES = ("real", "fake")
+Scores = NDArray[np.float64]
+Metric = Callable[[Labels, Scores, NDArray[np.int64]], float]
+
+
+def classification_metrics(y: Labels, probability: Scores) -> dict[str, float | None]:
+    """Judge probabilities of fake against the truth; predictions are those of at least one half.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_videos,)
+        0 for real, 1 for fake.
+    probability : ndarray, shape (n_videos,)
+        Probability of fake.
+
+    Returns
+    -------
+    dict
+        Named metrics, with precision, recall, F1 and support of each class. ``roc_auc`` and
+        ``average_precision`` are None where only one class is present.
+    """
+    predicted = (probability >= 0.5).astype(np.int64)
+    both = np.unique(y).size == 2
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        y, predicted, labels=[0, 1], zero_division=0.0
+    )
+    result: dict[str, float | None] = {
+        "accuracy": float(metrics.accuracy_score(y, predicted)),
+        "balanced_accuracy": float(np.mean(recall[support > 0])),
+        "precision": float(precision[1]),
+        "recall": float(recall[1]),
+        "f1_score": float(f1[1]),
+        "roc_auc": float(metrics.roc_auc_score(y, probability)) if both else None,
+        "average_precision": float(metrics.average_precision_score(y, probability)) if both else None,
+        "log_loss": float(metrics.log_loss(y, np.column_stack([1 - probability, probability]), labels=[0, 1])),
+        "brier": float(np.mean((probability - y) ** 2)),
+    }
+    for label, name in enumerate(CLASSES):
+        result[f"{name}_precision"] = float(precision[label])
+        result[f"{name}_recall"] = float(recall[label])
+        result[f"{name}_f1_score"] = float(f1[label])
+        result[f"{name}_support"] = float(support[label])
+    return result
+
+
+def group_bootstrap_interval(
+    metric: Callable[[Labels, Scores], float],
+    y: Labels,
+    scores: Scores,
+    groups: Groups,
+    n_resamples: int,
+    seed: int,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of a metric when whole groups are drawn with replacement.
+
+    Parameters
+    ----------
+    metric : callable, (y, scores) -> float
+    y, scores, groups : ndarray, shape (n_videos,)
+    n_resamples : int
+    seed : int
+    level : float
+        Coverage aimed at, between 0 and 1.
+
+    Returns
+    -------
+    (low, high)
+        NaN both where no resample holds both classes.
+
+    References
+    ----------
+    Field & Welsh, "Bootstrapping clustered data", 2007.
+    """
+    generator = np.random.default_rng(seed)
+    names = np.unique(groups)
+    members = [np.flatnonzero(groups == name) for name in names]
+    values = []
+    for _ in range(n_resamples):
+        rows = np.concatenate([members[i] for i in generator.integers(len(names), size=len(names))])
+        if np.unique(y[rows]).size == 2:
+            values.append(metric(y[rows], scores[rows]))
+    if not values:
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

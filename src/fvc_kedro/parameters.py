@@ -1,0 +1,182 @@
+"""The parameters of every pipeline with their types and ranges: a wrong one stops a run before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fvc_kedro.execution import Execution
+from fvc_kedro.forensics import FAMILIES
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Kernel = Literal["linear", "rbf"]
+FeatureSet = Literal["original", "scaled"]
+
+
+class ParameterError(ValueError):
+    """A parameter that is missing, unknown, of the wrong type or out of range."""
+
+
+class Parameters(BaseModel):
+    """Base of the groups of parameters: unknown names are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(Parameters):
+    """Closed range to draw from."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+class SampleCorpusParameters(Parameters):
+    """How the sample corpus is made."""
+
+    seed: Seed
+    pairs: int = Field(ge=3, le=6)
+    crf: Range
+    scales: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    length: Range
+
+
+class LimitParameters(Parameters):
+    """Limits beyond which a video is rejected."""
+
+    max_pixels: int = Field(ge=1)
+    max_frames: int = Field(ge=1)
+    max_seconds: float = Field(gt=0)
+
+
+class IngestionParameters(Parameters):
+    """How a manifest is read."""
+
+    every_video_stands_alone: bool
+    limits: LimitParameters
+
+
+class FeatureParameters(Parameters):
+    """What is measured on each video."""
+
+    num_frames: int = Field(ge=1)
+    families: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> FeatureParameters:
+        unknown = sorted(set(self.families) - set(FAMILIES))
+        if unknown:
+            raise ValueError(f"unknown families {unknown}; there are {sorted(FAMILIES)}")
+        return self
+
+
+class ScalingParameters(Parameters):
+    """How letterboxed copies are made and measured."""
+
+    size: int = Field(ge=16, multiple_of=2)
+    crf: int = Field(ge=0, le=51)
+    preset: str
+    num_frames: int = Field(ge=1)
+
+
+class GridParameters(Parameters):
+    """Values that the search tries."""
+
+    C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    kernel: list[Kernel] = Field(min_length=1)
+
+
+class SearchParameters(Parameters):
+    """How the best grid point is found."""
+
+    mode: Literal["per_fold", "global"]
+    fraction: float = Field(gt=0, le=1)
+    min_rows: int = Field(ge=1)
+    n_folds: int = Field(ge=2)
+
+
+class SvmParameters(Parameters):
+    """How the classifier is trained and evaluated."""
+
+    n_folds: int = Field(ge=2)
+    seed: Seed
+    feature_sets: list[FeatureSet] = Field(min_length=1)
+    grid: GridParameters
+    search: SearchParameters
+    n_calibration_folds: int = Field(ge=2)
+
+
+class ReportingParameters(Parameters):
+    """How results are summed up."""
+
+    n_bootstrap: int = Field(ge=100)
+    seed: Seed
+    n_thumbnails: int = Field(ge=1)
+
+
+class ExecutionParameters(Parameters):
+    """How many videos are worked on at once."""
+
+    engine: Literal["local", "serial"]
+    workers: int = Field(ge=-1)
+    timeout_s: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _some_worker(self) -> ExecutionParameters:
+        if self.workers == 0:
+            raise ValueError("workers must be -1 (one a core) or at least 1, got 0")
+        return self
+
+    def to_execution(self) -> Execution:
+        """Return the same settings as the engine takes them."""
+        return Execution(self.engine, self.workers, self.timeout_s)
+
+
+GROUPS: dict[str, type[Parameters]] = {
+    "sample_corpus": SampleCorpusParameters,
+    "ingestion": IngestionParameters,
+    "features": FeatureParameters,
+    "scaling": ScalingParameters,
+    "svm": SvmParameters,
+    "reporting": ReportingParameters,
+    "execution": ExecutionParameters,
+}
+# Given with --params for the catalog alone (globals.yml holds the defaults).
+CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "allow_outside", "fvc_root"})
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check all parameters of a run.
+
+    Raises
+    ------
+    ParameterError
+        Naming every value that is wrong, unknown or missing, and what is allowed.
+    """
+    problems = []
+    for name in sorted(set(parameters) - set(GROUPS) - CATALOG_PARAMETERS):
+        problems.append(f"{name}: there is no such parameter; there are {sorted(GROUPS)} and {sorted(CATALOG_PARAMETERS)}")
+    for name, group in GROUPS.items():
+        if name not in parameters:
+            problems.append(f"{name}: missing")
+            continue
+        try:
+            group.model_validate(parameters[name])
+        except ValidationError as error:
+            problems += [_describe(name, problem) for problem in error.errors()]
+    if problems:
+        raise ParameterError(
+            "wrong parameters (conf/base/parameters.yml or --params):\n" + "\n".join(f"- {line}" for line in problems)
+        )
+
+
+def _describe(group: str, problem: Any) -> str:
+    place = ".".join([group, *(str(step) for step in problem["loc"])])
+    return f"{place}: {problem['msg']} (got {problem['input']!r})"

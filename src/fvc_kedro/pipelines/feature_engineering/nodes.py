@@ -1,0 +1,60 @@
+"""Feature families measured on whole videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from fvc_kedro.execution import Batch, Outcomes
+from fvc_kedro.forensics import feature_names
+from fvc_kedro.parameters import ExecutionParameters, FeatureParameters
+from fvc_kedro.pipelines.measuring import failure_table, feature_table, measuring_task
+from fvc_kedro.video import Video
+
+
+def measure_features(
+    corpus_index: pl.DataFrame, corpus_videos: Mapping[str, Video], features: dict[str, Any], execution: dict[str, Any]
+) -> Batch:
+    """Ask for the measurement of every video of the index.
+
+    Parameters
+    ----------
+    corpus_index : DataFrame
+    corpus_videos : mapping of str to Video
+        By path.
+    features, execution : dict
+        Parameters.
+
+    Returns
+    -------
+    Batch
+        A task for each video, dearer with more pixels.
+    """
+    parameters = FeatureParameters.model_validate(features)
+    columns = ("video_id", "video_path", "sha256", "width", "height", "n_frames")
+    tasks = {
+        video_id: measuring_task(
+            corpus_videos[path], sha256, parameters.families, parameters.num_frames, width * height * n_frames
+        )
+        for video_id, path, sha256, width, height, n_frames in corpus_index.select(columns).iter_rows()
+    }
+    return Batch(tasks, ExecutionParameters.model_validate(execution).to_execution(), "measuring videos")
+
+
+def tabulate_features(
+    corpus_index: pl.DataFrame, feature_measurements: Outcomes[dict[str, float]], features: dict[str, Any]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lay out the measurements.
+
+    Returns
+    -------
+    features_metadata : DataFrame
+        A row a video: video_id, label, group and every feature, sorted by video_id.
+    failed_videos : DataFrame
+        video_id, video_path and the reason, sorted by video_id.
+    """
+    names = feature_names(FeatureParameters.model_validate(features).families)
+    table = feature_table(corpus_index, feature_measurements, {name: name for name in names})
+    return table, failure_table(corpus_index, feature_measurements.failures)

@@ -1,0 +1,266 @@
+"""Which rows of a manifest are usable videos, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from fvc_kedro.execution import Batch, Outcomes, Task
+from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, LimitParameters, SvmParameters
+from fvc_kedro.pipelines.measuring import digest
+from fvc_kedro.video import UnusableVideoError, Video, VideoInfo
+
+LABELS = ("real", "fake")
+OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
+_ID_STEM_LENGTH = 40
+
+INDEX_SCHEMA = {
+    "video_id": pl.String,
+    "video_path": pl.String,
+    "label": pl.String,
+    "group": pl.String,
+    "platform": pl.String,
+    "subset": pl.String,
+    "manipulation": pl.String,
+    "sha256": pl.String,
+    "bytes": pl.Int64,
+    "width": pl.Int64,
+    "height": pl.Int64,
+    "fps": pl.Float64,
+    "n_frames": pl.Int64,
+    "duration_s": pl.Float64,
+    "codec": pl.String,
+    "pixel_format": pl.String,
+    "bitrate": pl.Float64,
+    "rotation": pl.Int64,
+}
+REJECTED_SCHEMA = {
+    "row": pl.Int64,
+    "video_path": pl.String,
+    "label": pl.String,
+    "group": pl.String,
+    "reason": pl.String,
+}
+
+
+class ManifestError(ValueError):
+    """A manifest that no run can be made with; its text says how to mend it."""
+
+
+def make_video_id(video_path: str) -> str:
+    """Name a video after its path: the file's stem, made safe, and eight digits of the path's hash."""
+    stem = video_path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    safe = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")[:_ID_STEM_LENGTH] or "video"
+    return f"{safe}-{digest(video_path)[:8]}"
+
+
+def check_manifest(
+    corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]
+) -> pl.DataFrame:
+    """Check a manifest before any video is opened.
+
+    Parameters
+    ----------
+    corpus_manifest : DataFrame
+        Text columns ``video_path``, ``label``, ``group`` and, where known, ``platform``, ``subset``,
+        ``manipulation``. Other columns are passed over.
+    ingestion, svm : dict
+        Parameters.
+
+    Returns
+    -------
+    DataFrame
+        A row for each row of the manifest: its number ``row`` from 1, ``video_id``, the columns above
+        and ``reason``, null where nothing speaks against the row so far.
+
+    Raises
+    ------
+    ManifestError
+        If a column is missing, a class is missing, or there are fewer groups than folds.
+    """
+    alone = IngestionParameters.model_validate(ingestion).every_video_stands_alone
+    manifest = corpus_manifest.rename({name: name.strip().lower() for name in corpus_manifest.columns})
+    _check_columns(manifest, alone)
+    if alone:
+        manifest = manifest.with_columns(group=pl.col("video_path"))
+    rows = manifest.with_columns(
+        [pl.lit("").alias(name) for name in OPTIONAL_COLUMNS if name not in manifest.columns]
+    ).select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"),
+        pl.col("video_path").map_elements(make_video_id, return_dtype=pl.String).alias("video_id"),
+        *(pl.col(name).fill_null("").str.strip_chars() for name in ("video_path", "label", "group", *OPTIONAL_COLUMNS)),
+    )
+    rows = rows.with_columns(pl.col("label").str.to_lowercase()).with_columns(reason=_row_reason())
+    rows = _mark_repeated_paths(rows)
+    _check_classes_and_groups(rows, SvmParameters.model_validate(svm).n_folds)
+    return rows
+
+
+def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
+    missing = [name for name in ("video_path", "label") if name not in manifest.columns]
+    if missing:
+        raise ManifestError(
+            f"the manifest lacks the columns {missing}; it has {manifest.columns}. "
+            "The first line must be video_path,label,group"
+        )
+    if "group" not in manifest.columns and not alone:
+        raise ManifestError(
+            f"the manifest has no column 'group' (it has {manifest.columns}). Name in it what must never be split "
+            "between training and test: the source clip, the person, the cascade. If really no two videos share "
+            "a source, declare it: --params ingestion.every_video_stands_alone=true"
+        )
+
+
+def _row_reason() -> pl.Expr:
+    label = pl.col("label")
+    return (
+        pl.when(pl.col("video_path") == "")
+        .then(pl.lit("no video_path in this row"))
+        .when(label == "")
+        .then(pl.lit("no label in this row"))
+        .when(~label.is_in(LABELS))
+        .then(pl.format("label '{}' is not used: only real and fake are", label))
+        .when(pl.col("group") == "")
+        .then(pl.lit("no group in this row"))
+    )
+
+
+def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
+    usable = pl.col("reason").is_null()
+    first = pl.col("row").filter(usable).min().over("video_path")
+    labels = pl.col("label").filter(usable).n_unique().over("video_path")
+    groups = pl.col("group").filter(usable).unique().sort().str.join(", ").over("video_path")
+    return rows.with_columns(
+        reason=pl.when(usable & (labels > 1))
+        .then(pl.lit("conflict: the same video is listed both as real and as fake"))
+        .when(usable & (pl.col("row") > first))
+        .then(pl.format("listed before, in row {} (groups: {})", first, groups))
+        .otherwise(pl.col("reason"))
+    )
+
+
+def _check_classes_and_groups(rows: pl.DataFrame, n_folds: int) -> None:
+    usable = rows.filter(pl.col("reason").is_null())
+    counts = {label: usable.filter(pl.col("label") == label).height for label in LABELS}
+    if not all(counts.values()):
+        seen = dict(sorted(rows["label"].value_counts().iter_rows()))
+        raise ManifestError(
+            f"both classes are needed, the manifest has {counts['real']} usable rows labelled real and "
+            f"{counts['fake']} labelled fake (labels seen: {seen})"
+        )
+    n_groups = usable["group"].n_unique()
+    if n_groups < n_folds:
+        raise ManifestError(
+            f"the manifest has {n_groups} groups, fewer than the {n_folds} folds of svm.n_folds: "
+            f"add videos of other groups, or lower it with --params svm.n_folds={max(n_groups, 2)}"
+        )
+
+
+def inspect_video(video: Video, limits: LimitParameters) -> dict[str, Any]:
+    """Read a video's container facts, size and content hash.
+
+    Raises
+    ------
+    UnusableVideoError
+        If it is no usable video or beyond a limit.
+    """
+    info = video.info
+    _check_limits(info, limits)
+    return {"sha256": video.content_hash, "bytes": video.n_bytes} | asdict(info)
+
+
+def _check_limits(info: VideoInfo, limits: LimitParameters) -> None:
+    checks = (
+        ("pixels a frame", info.width * info.height, limits.max_pixels, "max_pixels"),
+        ("frames", info.n_frames, limits.max_frames, "max_frames"),
+        ("seconds", info.duration_s, limits.max_seconds, "max_seconds"),
+    )
+    for what, value, limit, name in checks:
+        if value > limit:
+            raise UnusableVideoError(f"over a limit: {value:g} {what}, ingestion.limits.{name} is {limit:g}")
+
+
+def inspect_videos(
+    checked_manifest: pl.DataFrame,
+    corpus_videos: Mapping[str, Video],
+    ingestion: dict[str, Any],
+    execution: dict[str, Any],
+) -> Batch:
+    """Ask for the inspection of every video that the manifest's check left.
+
+    Returns
+    -------
+    Batch
+        A task for each ``video_id``.
+    """
+    limits = IngestionParameters.model_validate(ingestion).limits
+    settings = ExecutionParameters.model_validate(execution).to_execution()
+    tasks = {}
+    for video_id, path in _usable(checked_manifest).select("video_id", "video_path").iter_rows():
+        video = corpus_videos[path]
+        tasks[video_id] = Task(inspect_video, (video, limits), digest("inspect", 1, video.stamp, limits))
+    return Batch(tasks, settings, "inspecting videos")
+
+
+def _usable(checked_manifest: pl.DataFrame) -> pl.DataFrame:
+    return checked_manifest.filter(pl.col("reason").is_null())
+
+
+def index_videos(
+    checked_manifest: pl.DataFrame, video_inspections: Outcomes[dict[str, Any]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part the manifest's rows into usable videos and rejected ones.
+
+    Two files of equal content and label count once, the first; with different labels they are all
+    rejected, as one of the labels must be wrong.
+
+    Returns
+    -------
+    corpus_index, rejected_videos : DataFrame
+        Every row of the manifest is in exactly one. The index is sorted by ``video_id``, the rejected
+        by ``row``.
+
+    Raises
+    ------
+    ManifestError
+        If no video of a class is usable.
+    """
+    rows = []
+    for row in checked_manifest.iter_rows(named=True):
+        video_id = row["video_id"]
+        if row["reason"] is None and video_id in video_inspections.failures:
+            row["reason"] = video_inspections.failures[video_id]
+        rows.append(row | (video_inspections.values[video_id] if row["reason"] is None else {}))
+    _mark_equal_contents(rows)
+    used = sorted((row for row in rows if row["reason"] is None), key=lambda row: row["video_id"])
+    index = pl.DataFrame([_pick(row, INDEX_SCHEMA) for row in used], schema=INDEX_SCHEMA)
+    rejected = pl.DataFrame(
+        [_pick(row, REJECTED_SCHEMA) for row in rows if row["reason"] is not None], schema=REJECTED_SCHEMA
+    )
+    for label in LABELS:
+        if label not in index["label"]:
+            reasons = rejected["reason"].value_counts(sort=True).head(3).to_dicts()
+            raise ManifestError(f"no usable video is labelled {label}; the most frequent reasons: {reasons}")
+    return index, rejected
+
+
+def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in schema}
+
+
+def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
+    by_content: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["reason"] is None:
+            by_content.setdefault(row["sha256"], []).append(row)
+    for same in by_content.values():
+        if len({row["label"] for row in same}) > 1:
+            paths = ", ".join(row["video_path"] for row in same)
+            for row in same:
+                row["reason"] = f"conflict: equal content with another label ({paths})"
+        for row in same[1:]:
+            row["reason"] = row["reason"] or f"duplicate: equal content as {same[0]['video_path']}"

@@ -1,0 +1,89 @@
+"""Encoding a stream of frames with H.264."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from fvc_kedro.video.frame import Frame
+from fvc_kedro.video.probe import UnusableVideoError
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a video is written: H.264 (libx264), 4:2:0, eight bits, in MP4, without sound.
+
+    Parameters
+    ----------
+    crf : int
+        Constant rate factor, 0 (lossless) to 51.
+    preset : str
+        libx264's preset, from ``ultrafast`` to ``veryslow``.
+    keyframe_interval : int
+        Most frames between two intra frames.
+    """
+
+    crf: int = 20
+    preset: str = "medium"
+    keyframe_interval: int = 250
+
+
+def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding) -> None:
+    """Encode frames into an MP4 file, one at a time.
+
+    The file is written under a temporary name and renamed when whole, so ``path`` never holds half a
+    video. One encoder thread, so equal frames give equal bytes on any number of cores.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write; its folder is made.
+    frames : iterator of Frame
+        All of one size, width and height even.
+    fps : float
+        Frame rate to write.
+    encoding : Encoding
+
+    Raises
+    ------
+    UnusableVideoError
+        If there is no frame.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial.mp4")
+    try:
+        _encode(partial, frames, fps, encoding)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _encode(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding) -> None:
+    first = next(frames, None)
+    if first is None:
+        raise UnusableVideoError("no frame to encode")
+    rate = Fraction(fps).limit_denominator(100_000)
+    options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height = first.picture.width, first.picture.height
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.gop_size = encoding.keyframe_interval
+        stream.codec_context.color_range = 2 if first.full_range else 1
+        number = 0
+        frame: Frame | None = first
+        while frame is not None:
+            picture = frame.picture
+            if picture.format.name != "yuv420p":
+                picture = picture.reformat(format="yuv420p")
+            picture.pts = number
+            picture.time_base = 1 / rate
+            picture.pict_type = 0  # or libx264 repeats the source's frame types
+            container.mux(stream.encode(picture))
+            number += 1
+            frame = next(frames, None)
+        container.mux(stream.encode(None))

@@ -1,0 +1,115 @@
+"""One decoded picture, and the views of it that measures ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8]
+Rectangle = tuple[int, int, int, int]
+
+# Eight-bit formats whose first plane is the luma, readable in place.
+_LUMA_FIRST = frozenset(
+    {"gray", "nv12", "nv21"}
+    | {f"yuv{sampling}p" for sampling in ("410", "411", "420", "422", "440", "444")}
+    | {f"yuvj{sampling}p" for sampling in ("411", "420", "422", "440", "444")}
+    | {f"yuva{sampling}p" for sampling in ("420", "422", "444")}
+)
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+def _plane(picture: av.VideoFrame, number: int, width: int, height: int) -> Plane:
+    plane: Any = picture.planes[number]
+    rows = np.frombuffer(plane, np.uint8, count=plane.line_size * height)
+    return rows.reshape(height, plane.line_size)[:, :width]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a video with its place in time.
+
+    Parameters
+    ----------
+    picture : av.VideoFrame
+        The decoder's picture; its buffer is read in place where its format allows.
+    index : int
+        Number of the frame in presentation order, from 0.
+    time_s : float
+        Presentation time in seconds from the first frame.
+    region : (x, y, width, height), optional
+        The part of the picture that the frame stands for; all of it by default.
+    """
+
+    picture: av.VideoFrame
+    index: int = 0
+    time_s: float = 0.0
+    region: Rectangle | None = None
+
+    @classmethod
+    def from_bgr(cls, pixels: Plane, index: int = 0, time_s: float = 0.0) -> Frame:
+        """Make a frame of BGR pixels, shape (height, width, 3), uint8."""
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="bgr24")
+        return cls(picture, index, time_s)
+
+    @classmethod
+    def from_luma(cls, luma: Plane, index: int = 0, time_s: float = 0.0, *, full_range: bool = True) -> Frame:
+        """Make a grey frame of a luma plane, shape (height, width), uint8."""
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(luma), format="gray")
+        picture.color_range = _FULL_RANGE if full_range else 1
+        return cls(picture, index, time_s)
+
+    @classmethod
+    def from_planes(
+        cls, planes: tuple[Plane, Plane, Plane], index: int = 0, time_s: float = 0.0, *, full_range: bool = False
+    ) -> Frame:
+        """Make a 4:2:0 frame of its Y, Cb and Cr planes (the chroma at half size; all sizes even)."""
+        stacked = np.concatenate([plane.reshape(-1, planes[0].shape[1]) for plane in planes])
+        picture = av.VideoFrame.from_ndarray(stacked, format="yuv420p")
+        picture.color_range = _FULL_RANGE if full_range else 1
+        return cls(picture, index, time_s)
+
+    @property
+    def luma(self) -> Plane:
+        """Luma plane, shape (height, width), uint8: a view of the decoder's buffer, not to be written to."""
+        picture = self.picture
+        if picture.format.name not in _LUMA_FIRST:
+            picture = self._as_yuv420p()
+        return self._cut(_plane(picture, 0, picture.width, picture.height))
+
+    @property
+    def full_range(self) -> bool:
+        """Whether luma runs over 0-255 rather than 16-235."""
+        name = self.picture.format.name
+        return name in _LUMA_FIRST and (name.startswith("yuvj") or int(self.picture.color_range) == _FULL_RANGE)
+
+    def planes(self) -> tuple[Plane, Plane, Plane]:
+        """Y, Cb and Cr planes as 4:2:0, uint8, of the whole picture."""
+        picture = self.picture
+        if picture.format.name not in ("yuv420p", "yuvj420p"):
+            picture = self._as_yuv420p()
+        width, height = picture.width, picture.height
+        half = ((width + 1) // 2, (height + 1) // 2)
+        return _plane(picture, 0, width, height), _plane(picture, 1, *half), _plane(picture, 2, *half)
+
+    def bgr(self) -> Plane:
+        """BGR pixels, shape (height, width, 3), uint8."""
+        return self._cut(self.picture.to_ndarray(format="bgr24"))
+
+    def crop(self, region: Rectangle) -> Frame:
+        """The same frame, seen only inside ``region`` (x, y, width, height in pixels)."""
+        return replace(self, region=region)
+
+    def _cut(self, pixels: Plane) -> Plane:
+        if self.region is None:
+            return pixels
+        x, y, width, height = self.region
+        return pixels[y : y + height, x : x + width]
+
+    def _as_yuv420p(self) -> av.VideoFrame:
+        if self.picture.format.name.startswith("yuv"):
+            return self.picture.reformat(format="yuv420p")
+        return self.picture.reformat(format="yuv420p", dst_color_range=1)

@@ -1,0 +1,88 @@
+"""Sizes, rotation and letterboxing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fvc_kedro.video.frame import Frame, Plane, Rectangle
+
+_BLACK_LUMA = {False: 16, True: 0}  # by whether the luma has full range
+_NEUTRAL_CHROMA = 128
+
+
+def letterbox_region(width: int, height: int, size: int) -> Rectangle:
+    """Where a picture comes to lie when it is fitted into a square with its aspect kept.
+
+    Width, height and offsets are even, as 4:2:0 asks; the picture is centred as far as that allows.
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the picture in pixels.
+    size : int
+        Side of the square in pixels, even, at least 2.
+
+    Returns
+    -------
+    (x, y, width, height)
+
+    Raises
+    ------
+    ValueError
+        If a side is below 1 or ``size`` is odd or below 2.
+    """
+    if min(width, height) < 1:
+        raise ValueError(f"a picture has at least one pixel each way, got {width}x{height}")
+    if size < 2 or size % 2:
+        raise ValueError(f"the side of a letterbox must be even and at least 2, got {size}")
+    factor = size / max(width, height)
+    inner_width = max(2, 2 * round(width * factor / 2))
+    inner_height = max(2, 2 * round(height * factor / 2))
+    return ((size - inner_width) // 4 * 2, (size - inner_height) // 4 * 2, inner_width, inner_height)
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Transform that fits every frame into a black square, upright, by area averaging.
+
+    Parameters
+    ----------
+    size : int
+        Side of the square in pixels, even.
+    rotation : int
+        Degrees, counter-clockwise, by which a player turns the picture: 0, 90, 180 or 270.
+    """
+
+    size: int
+    rotation: int = 0
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Letterbox the planes of each frame, without a detour over RGB."""
+        for frame in frames:
+            planes = tuple(np.rot90(plane, self.rotation // 90) for plane in frame.planes())
+            height, width = planes[0].shape
+            x, y, inner_width, inner_height = letterbox_region(width, height, self.size)
+            half = (x // 2, y // 2, inner_width // 2, inner_height // 2)
+            full_range = frame.full_range
+            yield Frame.from_planes(
+                (
+                    _place(planes[0], (x, y, inner_width, inner_height), self.size, _BLACK_LUMA[full_range]),
+                    _place(planes[1], half, self.size // 2, _NEUTRAL_CHROMA),
+                    _place(planes[2], half, self.size // 2, _NEUTRAL_CHROMA),
+                ),
+                frame.index,
+                frame.time_s,
+                full_range=full_range,
+            )
+
+
+def _place(plane: Plane, region: Rectangle, size: int, background: int) -> Plane:
+    x, y, width, height = region
+    square = np.full((size, size), background, np.uint8)
+    resized = cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=cv2.INTER_AREA)
+    square[y : y + height, x : x + width] = resized
+    return square

@@ -1,0 +1,189 @@
+"""Handles to videos: small, picklable, opened only when frames are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fvc_kedro.video.decoding import decode
+from fvc_kedro.video.encoding import Encoding, write_video
+from fvc_kedro.video.frame import Frame, Plane
+from fvc_kedro.video.probe import UnusableVideoError, VideoInfo, probe
+
+
+class Video(Protocol):
+    """What every node may ask of a video, wherever its pixels come from."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """Container facts."""
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 that is equal for equal content, as 64 hexadecimal digits."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Size in bytes."""
+
+    @property
+    def stamp(self) -> str:
+        """Text that changes when the content may have changed; cheap, unlike the hash."""
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        """Decode the frames of the given increasing numbers, or all of them, one by one."""
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video that lies in a file."""
+
+    path: Path
+
+    @cached_property
+    def info(self) -> VideoInfo:
+        return probe(self.path)
+
+    @cached_property
+    def content_hash(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def n_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    @property
+    def stamp(self) -> str:
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            return f"{self.path}: {error.strerror}"
+        return f"{self.path}: {status.st_size} bytes, changed at {status.st_mtime_ns}"
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        return decode(self.path, indices)
+
+
+@dataclass(frozen=True)
+class VideoArray:
+    """A video in memory, for tests and notebooks.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (n_frames, height, width) or (n_frames, height, width, 3)
+        Full-range luma, or BGR.
+    fps : float
+        Frames a second.
+    rotation : int
+        Degrees, counter-clockwise, by which a player would turn the picture.
+    """
+
+    pixels: Plane
+    fps: float = 25.0
+    rotation: int = 0
+
+    @property
+    def info(self) -> VideoInfo:
+        n_frames, height, width = self.pixels.shape[:3]
+        return VideoInfo(
+            width=width,
+            height=height,
+            fps=self.fps,
+            n_frames=n_frames,
+            duration_s=n_frames / self.fps,
+            codec="rawvideo",
+            pixel_format="gray" if self.pixels.ndim == 3 else "bgr24",
+            bitrate=8.0 * self.pixels[0].size * self.fps,
+            rotation=self.rotation,
+        )
+
+    @property
+    def content_hash(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.pixels)).hexdigest()
+
+    @property
+    def n_bytes(self) -> int:
+        return self.pixels.nbytes
+
+    @property
+    def stamp(self) -> str:
+        return self.content_hash
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        make = Frame.from_luma if self.pixels.ndim == 3 else Frame.from_bgr
+        for index in range(len(self.pixels)) if indices is None else indices:
+            yield make(self.pixels[index], int(index), index / self.fps)
+
+
+@dataclass(frozen=True)
+class RefusedVideo:
+    """Stands for a video that may not be opened: whatever is asked of it raises the reason."""
+
+    reason: str
+
+    @property
+    def info(self) -> VideoInfo:
+        raise UnusableVideoError(self.reason)
+
+    @property
+    def content_hash(self) -> str:
+        raise UnusableVideoError(self.reason)
+
+    @property
+    def n_bytes(self) -> int:
+        raise UnusableVideoError(self.reason)
+
+    @property
+    def stamp(self) -> str:
+        return self.reason
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        raise UnusableVideoError(self.reason)
+
+
+Transform = Callable[[Iterator[Frame]], Iterator[Frame]]
+
+
+@dataclass(frozen=True)
+class VideoRecipe:
+    """A video that is not made yet: a source, a pure transform of its frames, and how to encode them.
+
+    Parameters
+    ----------
+    source : Video
+        Where the frames come from.
+    transform : callable, Iterator[Frame] -> Iterator[Frame]
+        Picklable, with a ``repr`` that tells all its settings (a frozen dataclass): the repr is part
+        of the recipe's identity.
+    encoding : Encoding
+        How the result is written.
+    source_hash : str
+        Content hash of the source, if known; it saves reading the file once more.
+    """
+
+    source: Video
+    transform: Transform
+    encoding: Encoding
+    source_hash: str = field(default="", repr=False)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of everything that the result depends on."""
+        parts = (self.source_hash or self.source.content_hash, repr(self.transform), repr(self.encoding))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode the source and transform it, frame by frame, without encoding."""
+        for index, frame in enumerate(self.transform(self.source.frames())):
+            yield replace(frame, index=index)
+
+    def write(self, path: Path) -> None:
+        """Decode, transform and encode in one stream; the file appears under its name only when whole."""
+        write_video(path, self.frames(), self.source.info.fps, self.encoding)
