@@ -120,8 +120,7 @@ def _run_serially(tasks: Mapping[str, Task], execution: Execution) -> Iterator[t
 def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Outcome]]:
     dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
     n_workers = min(execution.n_workers, len(tasks))
-    # spawn, not fork: MLflow, polars and OpenCV keep threads that a forked child would wait for
-    context = multiprocessing.get_context("spawn")
+    context = _process_context(tasks)
     with ProcessPool(max_workers=n_workers, context=context) as pool:
         futures = {
             pool.schedule(tasks[name].function, args=tasks[name].arguments, timeout=execution.timeout_s): name
@@ -133,6 +132,15 @@ def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tu
         except BaseException:
             pool.stop()
             raise
+
+
+def _process_context(tasks: Mapping[str, Task]) -> Any:
+    """Choose how workers start: never by forking this process, whose threads a child would wait for."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fvc_kedro.forensics"])
+    return context
 
 
 def _collect(future: Any, timeout_s: float) -> Outcome:

@@ -34,7 +34,7 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             If the file is missing or no CSV; the text says what to do.
         """
         try:
-            return pl.read_csv(self._filepath, infer_schema=False, missing_utf8_is_empty_string=True)
+            return pl.read_csv(self._filepath, infer_schema=False)
         except FileNotFoundError as error:
             raise DatasetError(f"there is no manifest at {self._filepath}: give one as corpus_manifest") from error
         except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:

@@ -87,12 +87,14 @@ def check_manifest(
     _check_columns(manifest, alone)
     if alone:
         manifest = manifest.with_columns(group=pl.col("video_path"))
+    columns = ("video_path", "label", "group", *OPTIONAL_COLUMNS)
     rows = manifest.with_columns(
         [pl.lit("").alias(name) for name in OPTIONAL_COLUMNS if name not in manifest.columns]
-    ).select(
+    ).select(pl.col(name).cast(pl.String).fill_null("").str.strip_chars() for name in columns)
+    rows = rows.select(
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"),
         pl.col("video_path").map_elements(make_video_id, return_dtype=pl.String).alias("video_id"),
-        *(pl.col(name).fill_null("").str.strip_chars() for name in ("video_path", "label", "group", *OPTIONAL_COLUMNS)),
+        *columns,
     )
     rows = rows.with_columns(pl.col("label").str.to_lowercase()).with_columns(reason=_row_reason())
     rows = _mark_repeated_paths(rows)
