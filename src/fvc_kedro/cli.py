@@ -24,7 +24,7 @@ def results(env: str | None, data_root: str | None) -> None:
     bootstrap_project(project)
     runtime = {"data_root": data_root} if data_root else {}
     with KedroSession.create(project_path=project, env=env, runtime_params=runtime) as session:
-        catalog = session.load_context().catalog
+        catalog = session.load_context().catalog  # type: ignore[attr-defined]
         if not catalog.exists("evaluation_summary"):
             raise click.ClickException("there are no results yet: run kedro run first")
         summary = catalog.load("evaluation_summary")

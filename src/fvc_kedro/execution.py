@@ -6,18 +6,21 @@ takes its place by yielding the same outcomes.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
 from fvc_kedro.video import UnusableVideoError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -97,44 +100,56 @@ class Outcome:
 def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str) -> Iterator[tuple[str, Outcome]]:
     """Run tasks and yield each outcome when it is there, in no particular order, with a progress bar.
 
-    An unusable video, a crashed worker and a task beyond the time limit are outcomes; any other
-    exception is a fault of the program and is raised.
+    Whatever goes wrong with a video is its outcome: an unusable file, a crashed worker, a task beyond
+    the time limit. What was not foreseen is logged with its traceback as well.
     """
     if not tasks:
         return
     engine = _ENGINES[execution.engine]
     with tqdm(total=len(tasks), desc=description, unit="video", dynamic_ncols=True) as progress:
-        for name, outcome in engine(tasks, execution):
+        for name, result in engine(tasks, execution):
             progress.update()
-            yield name, outcome
+            yield name, _outcome(name, result, execution.timeout_s)
 
 
-def _run_serially(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Outcome]]:
+def _outcome(name: str, result: Callable[[], Any], timeout_s: float) -> Outcome:
+    try:
+        return Outcome(result())
+    except UnusableVideoError as error:
+        return Outcome(failure=str(error))
+    except TimeoutError:
+        return Outcome(failure=f"gave no result within the time limit of {timeout_s:g} s (execution.timeout_s)")
+    except ProcessExpired as error:
+        return Outcome(failure=f"the worker process died (exit code {error.exitcode})")
+    except MemoryError:
+        return Outcome(failure="the worker ran out of memory")
+    except Exception as error:
+        logger.exception("Unforeseen error with the video %s", name)
+        return Outcome(failure=f"unforeseen {type(error).__name__}: {error}")
+
+
+def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, task in tasks.items():
-        try:
-            yield name, Outcome(task.function(*task.arguments))
-        except UnusableVideoError as error:
-            yield name, Outcome(failure=str(error))
+        yield name, partial(task.function, *task.arguments)
 
 
-def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Outcome]]:
+def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
     dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
     n_workers = min(execution.n_workers, len(tasks))
-    context = _process_context(tasks)
-    with ProcessPool(max_workers=n_workers, context=context) as pool:
-        futures = {
+    with ProcessPool(max_workers=n_workers, context=_process_context()) as pool:
+        futures: dict[Any, str] = {
             pool.schedule(tasks[name].function, args=tasks[name].arguments, timeout=execution.timeout_s): name
             for name in dearest_first
         }
         try:
             for future in as_completed(futures):
-                yield futures[future], _collect(future, execution.timeout_s)
+                yield futures[future], future.result
         except BaseException:
-            pool.stop()
+            pool.stop()  # type: ignore[no-untyped-call]
             raise
 
 
-def _process_context(tasks: Mapping[str, Task]) -> Any:
+def _process_context() -> Any:
     """Choose how workers start: never by forking this process, whose threads a child would wait for."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -143,20 +158,7 @@ def _process_context(tasks: Mapping[str, Task]) -> Any:
     return context
 
 
-def _collect(future: Any, timeout_s: float) -> Outcome:
-    try:
-        return Outcome(future.result())
-    except UnusableVideoError as error:
-        return Outcome(failure=str(error))
-    except (TimeoutError, FutureTimeoutError):
-        return Outcome(failure=f"gave no result within the time limit of {timeout_s:g} s (execution.timeout_s)")
-    except ProcessExpired as error:
-        return Outcome(failure=f"the worker process died (exit code {error.exitcode})")
-    except MemoryError:
-        return Outcome(failure="the worker ran out of memory")
-
-
-_ENGINES: dict[str, Callable[[Mapping[str, Task], Execution], Iterator[tuple[str, Outcome]]]] = {
+_ENGINES: dict[str, Callable[[Mapping[str, Task], Execution], Iterator[tuple[str, Callable[[], Any]]]]] = {
     "local": _run_locally,
     "serial": _run_serially,
 }

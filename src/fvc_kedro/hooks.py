@@ -13,7 +13,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from kedro.pipeline.node import Node
 
 from fvc_kedro.parameters import check_parameters
 
@@ -93,7 +92,7 @@ class TrackingHook:
         self._files = {name: _location(catalog, name) for name in self._kinds}
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Log the dataset if it is marked and a run is open."""
         kind = self._kinds.get(dataset_name)
         if kind is None or mlflow.active_run() is None:

@@ -162,7 +162,9 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     """
     problems = []
     for name in sorted(set(parameters) - set(GROUPS) - CATALOG_PARAMETERS):
-        problems.append(f"{name}: there is no such parameter; there are {sorted(GROUPS)} and {sorted(CATALOG_PARAMETERS)}")
+        problems.append(
+            f"{name}: there is no such parameter; there are {sorted(GROUPS)} and {sorted(CATALOG_PARAMETERS)}"
+        )
     for name, group in GROUPS.items():
         if name not in parameters:
             problems.append(f"{name}: missing")

@@ -132,7 +132,9 @@ class FvcListsDataset(AbstractDataset[None, pl.DataFrame]):
         tables = []
         for path in self._lists:
             if not path.exists():
-                raise DatasetError(f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)")
+                raise DatasetError(
+                    f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)"
+                )
             table = pl.read_csv(path, infer_schema=False)
             missing = {"cascade_id", "video_url", "label"} - set(table.columns)
             if missing:

@@ -34,7 +34,9 @@ class RecordsDataset(AbstractDataset[Batch, Outcomes[Record]]):
 
     def save(self, data: Batch) -> None:
         failures: dict[str, str] = {}
-        missing: dict[str, Task] = {name: task for name, task in data.tasks.items() if not self._file(task.key).exists()}
+        missing: dict[str, Task] = {
+            name: task for name, task in data.tasks.items() if not self._file(task.key).exists()
+        }
         for name, outcome in run_tasks(missing, data.execution, data.description):
             if outcome.failure is None:
                 write_json(self._file(missing[name].key), outcome.value)

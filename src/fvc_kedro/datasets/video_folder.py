@@ -11,7 +11,11 @@ from kedro.io import AbstractDataset
 from fvc_kedro.video import RefusedVideo, Video, VideoFile
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .flv .wmv .mpg .mpeg .ts .mts .m2ts .3gp .ogv .gif .mxf".split()
+    f".{name}"
+    for name in (
+        *("mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "flv", "wmv"),
+        *("mpg", "mpeg", "ts", "mts", "m2ts", "mxf", "ogv", "gif"),
+    )
 )
 
 
@@ -41,7 +45,9 @@ class VideoFolder(Mapping[str, Video]):
         """
         path = self._root / video_path
         if not self._allow_outside and not path.resolve().is_relative_to(self._root.resolve()):
-            return RefusedVideo("outside the corpus folder, which is refused unless allow_outside is true (globals.yml)")
+            return RefusedVideo(
+                "outside the corpus folder, which is refused unless allow_outside is true (globals.yml)"
+            )
         return VideoFile(path)
 
     def __iter__(self) -> Iterator[str]:

@@ -6,7 +6,7 @@ of summation; only the gradient magnitude and the fourth power of the residual a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -42,7 +42,7 @@ def _fill_row(source: Plane, target: NDArray[np.int32]) -> None:  # pragma: no c
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def _neighbourhood_sums(luma: Plane) -> tuple[int, float, int, int, float, int]:  # pragma: no cover - compiled
+def _neighbourhood_sums(luma: Plane) -> Any:  # pragma: no cover - compiled
     height, width = luma.shape
     above = np.empty(width + 2, np.int32)
     here = np.empty(width + 2, np.int32)
@@ -107,7 +107,7 @@ def _block_sums(
 def _dct_matrix(size: int) -> NDArray[np.float64]:
     """Orthonormal DCT-II matrix, one basis vector a row."""
     k = np.arange(size)[:, None]
-    matrix = np.cos(np.pi * k * (2 * np.arange(size) + 1) / (2 * size)) * np.sqrt(2 / size)
+    matrix: NDArray[np.float64] = np.cos(np.pi * k * (2 * np.arange(size) + 1) / (2 * size)) * np.sqrt(2 / size)
     matrix[0] /= np.sqrt(2)
     return matrix
 

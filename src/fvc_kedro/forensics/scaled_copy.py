@@ -58,7 +58,7 @@ def block_boundary(luma: Plane) -> float:
 class ScaledCopyExtractor:
     """Gathers the features of a letterboxed copy over its sampled frames."""
 
-    def __init__(self, info: VideoInfo) -> None:
+    def __init__(self, _: VideoInfo) -> None:
         self._frames: list[list[float]] = []
 
     def update(self, frame: Frame) -> None:

@@ -80,9 +80,7 @@ def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Spli
     return grouped_folds(y, groups, min(n_folds, max(possible, 2)), seed)
 
 
-def grouped_sample(
-    y: Labels, groups: Groups, fraction: float, min_rows: int, seed: int
-) -> NDArray[np.int64]:
+def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, seed: int) -> NDArray[np.int64]:
     """Draw a stratified share of the rows by whole groups.
 
     Parameters
@@ -104,7 +102,7 @@ def grouped_sample(
     if n_parts < 2 or len(y) * fraction < min_rows or np.unique(groups).size < n_parts:
         return everything
     splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
-    sample = next(iter(splitter.split(everything, y, groups)))[1]
+    sample: NDArray[np.int64] = next(iter(splitter.split(everything, y, groups)))[1]
     if len(sample) < min_rows or np.unique(y[sample]).size < 2:
         return everything
     return sample

@@ -97,10 +97,11 @@ class Frame:
 
     def bgr(self) -> Plane:
         """BGR pixels, shape (height, width, 3), uint8."""
-        return self._cut(self.picture.to_ndarray(format="bgr24"))
+        pixels: Any = self.picture.to_ndarray(format="bgr24")
+        return self._cut(pixels)
 
     def crop(self, region: Rectangle) -> Frame:
-        """The same frame, seen only inside ``region`` (x, y, width, height in pixels)."""
+        """Return the same frame, seen only inside ``region`` (x, y, width, height in pixels)."""
         return replace(self, region=region)
 
     def _cut(self, pixels: Plane) -> Plane:

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from fvc_kedro.video.decoding import decode
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.frame import Frame, Plane
@@ -106,7 +104,7 @@ class VideoArray:
 
     @property
     def content_hash(self) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.pixels)).hexdigest()
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
     @property
     def n_bytes(self) -> int:
@@ -144,7 +142,7 @@ class RefusedVideo:
     def stamp(self) -> str:
         return self.reason
 
-    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+    def frames(self, _: Iterable[int] | None = None) -> Iterator[Frame]:
         raise UnusableVideoError(self.reason)
 
 

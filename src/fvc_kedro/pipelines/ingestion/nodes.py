@@ -58,9 +58,7 @@ def make_video_id(video_path: str) -> str:
     return f"{safe}-{digest(video_path)[:8]}"
 
 
-def check_manifest(
-    corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]
-) -> pl.DataFrame:
+def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]) -> pl.DataFrame:
     """Check a manifest before any video is opened.
 
     Parameters

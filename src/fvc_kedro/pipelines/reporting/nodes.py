@@ -20,8 +20,11 @@ WHOLE_CORPUS = "all"
 
 
 def summarise_evaluation(
-    oof_predictions: pl.DataFrame, cv_metrics: pl.DataFrame, rejected_videos: pl.DataFrame,
-    failed_videos: pl.DataFrame, reporting: dict[str, Any],
+    oof_predictions: pl.DataFrame,
+    cv_metrics: pl.DataFrame,
+    rejected_videos: pl.DataFrame,
+    failed_videos: pl.DataFrame,
+    reporting: dict[str, Any],
 ) -> dict[str, float | None]:
     """Compute the headline: metrics pooled over the out-of-fold predictions of all videos.
 
@@ -36,7 +39,11 @@ def summarise_evaluation(
     groups = oof_predictions["group"].to_numpy().astype(np.str_)
     low, high = group_bootstrap_interval(
         lambda truth, scores: float(metrics.roc_auc_score(truth, scores)),
-        y, probability, groups, parameters.n_bootstrap, parameters.seed,
+        y,
+        probability,
+        groups,
+        parameters.n_bootstrap,
+        parameters.seed,
     )
     always_fake = float(metrics.f1_score(y, np.ones_like(y)))
     summary: dict[str, float | None] = {
@@ -70,7 +77,10 @@ def plot_confusion_matrix(oof_predictions: pl.DataFrame) -> Figure:
     """Draw how many videos of each class were called what, out of fold."""
     counts = np.array(
         [
-            [oof_predictions.filter((pl.col("label") == true) & (pl.col("predicted") == called)).height for called in CLASSES]
+            [
+                oof_predictions.filter((pl.col("label") == true) & (pl.col("predicted") == called)).height
+                for called in CLASSES
+            ]
             for true in CLASSES
         ]
     )
@@ -108,7 +118,9 @@ def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
     axes.axhline(float(y.mean()), ls=":", color=MUTED, label=f"base rate {y.mean():.2f}")
     for fold, fold_y, fold_probability in _folds_with_both_classes(oof_predictions):
         curve = metrics.precision_recall_curve(fold_y, fold_probability)
-        axes.step(curve[1], curve[0], where="post", color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None)
+        axes.step(
+            curve[1], curve[0], where="post", color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None
+        )
     curve = metrics.precision_recall_curve(y, probability)
     score = metrics.average_precision_score(y, probability)
     axes.step(curve[1], curve[0], where="post", color=FAKE, lw=2.2, label=f"pooled, AP {score:.3f}")
@@ -165,7 +177,10 @@ def plot_grid(grid_search: pl.DataFrame) -> Figure:
 
 
 def plot_verdicts(
-    oof_predictions: pl.DataFrame, corpus_index: pl.DataFrame, corpus_videos: Mapping[str, Video], reporting: dict[str, Any]
+    oof_predictions: pl.DataFrame,
+    corpus_index: pl.DataFrame,
+    corpus_videos: Mapping[str, Video],
+    reporting: dict[str, Any],
 ) -> Figure:
     """Show the middle picture of some videos with truth and out-of-fold verdict, evenly over the scores."""
     n_wanted = ReportingParameters.model_validate(reporting).n_thumbnails
@@ -178,7 +193,9 @@ def plot_verdicts(
         frame = next(iter(corpus_videos[row["video_path"]].frames([row["n_frames"] // 2])))
         place.imshow(frame.bgr()[:, :, ::-1])
         right = row["label"] == row["predicted"]
-        place.set_title(f"{row['label']}, fake by {row['probability']:.2f}", fontsize=9, color=REAL if right else FAKE)
+        place.set_title(
+            f"{row['label']}: P(fake) = {row['probability']:.2f}", fontsize=9, color=REAL if right else FAKE
+        )
         place.set_xlabel(row["video_id"].rsplit("-", 1)[0], fontsize=7)
-    figure.suptitle("Truth and out-of-fold verdict (blue: right, red: wrong)", fontsize=11)
+    figure.suptitle("Truth and out-of-fold probability of fake (blue: rightly called, red: wrongly)", fontsize=11)
     return figure

@@ -106,18 +106,18 @@ def _draw_pair(
     ]
 
 
-def _draw_tampering(
-    manipulation: str, donor: Video, at: int, count: int, generator: np.random.Generator
-) -> Tampering:
+def _draw_tampering(manipulation: str, donor: Video, at: int, count: int, generator: np.random.Generator) -> Tampering:
     def draw(low: float, high: float) -> float:
         return round(float(generator.uniform(low, high)), 4)
 
-    def sign() -> int:
-        return int(generator.choice((-1, 1)))
-
     def region(low: float, high: float) -> Ellipse:
         return Ellipse(
-            draw(0.35, 0.65), draw(0.35, 0.65), draw(low, high), draw(low, high), draw(-0.003, 0.003), draw(-0.002, 0.002)
+            draw(0.35, 0.65),
+            draw(0.35, 0.65),
+            draw(low, high),
+            draw(low, high),
+            draw(-0.003, 0.003),
+            draw(-0.002, 0.002),
         )
 
     if manipulation == "splice":
@@ -125,7 +125,9 @@ def _draw_tampering(
     if manipulation == "resynthesis":
         return Resynthesis(region(0.15, 0.25), draw(2, 4), (draw(-12, 12), draw(-12, 12), draw(-12, 12)))
     if manipulation == "copy_move":
-        return CopyMove(region(0.10, 0.18), sign() * draw(0.2, 0.3), sign() * draw(0.0, 0.1))
+        target = region(0.10, 0.18)
+        towards_centre = 1 if target.x >= 0.5 else -1  # so that what is copied lies inside the picture
+        return CopyMove(target, towards_centre * draw(0.2, 0.3), draw(-0.1, 0.1))
     if manipulation == "inpainting":
         return Inpainting(region(0.08, 0.14))
     if manipulation == "frame_freeze":

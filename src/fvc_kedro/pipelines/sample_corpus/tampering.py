@@ -69,14 +69,18 @@ class Ellipse:
     def feathered(self, height: int, width: int) -> NDArray[np.float32]:
         """Return the region's opacity with soft borders, 0 to 1, shape (height, width, 1)."""
         spread = max(1.0, _FEATHER * min(self.radius_x * width, self.radius_y * height))
-        opacity = cv2.GaussianBlur(self.mask(height, width).astype(np.float32) / 255, (0, 0), spread / 2)
-        return opacity[:, :, None]
+        opaque = self.mask(height, width).astype(np.float32) / 255
+        return cv2.GaussianBlur(opaque, (0, 0), spread / 2)[:, :, None].astype(np.float32)
+
+
+def _resize(picture: Plane, size: tuple[int, int]) -> Plane:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blend(over: Plane, under: Plane, opacity: NDArray[np.float32]) -> Plane:
     """Lay one picture over another with the given opacity."""
     mixed = opacity * over.astype(np.float32) + (1 - opacity) * under.astype(np.float32)
-    return np.rint(mixed).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,12 @@ class Splice:
         for number, (picture, donor) in enumerate(zip(pictures, donor_pictures, strict=False)):
             height, width = picture.shape[:2]
             region = self.region.at(number)
-            fitted = cv2.resize(donor, (width, height), interpolation=cv2.INTER_AREA)
+            fitted = _resize(donor, (width, height))
             if self.poisson:
                 mask = region.mask(height, width)
                 x, y, box_width, box_height = cv2.boundingRect(mask)
                 centre = (x + box_width // 2, y + box_height // 2)
-                yield cv2.seamlessClone(fitted, picture, mask, centre, cv2.NORMAL_CLONE)
+                yield np.asarray(cv2.seamlessClone(fitted, picture, mask, centre, cv2.NORMAL_CLONE), np.uint8)
             else:
                 yield blend(fitted, picture, region.feathered(height, width))
 
@@ -124,7 +128,7 @@ class Resynthesis:
             small_size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
             small = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA)
             large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-            shifted = np.clip(large.astype(np.float32) + np.float32(self.shift), 0, 255).astype(np.uint8)
+            shifted = np.clip(large + np.array(self.shift, np.float32), 0, 255).astype(np.uint8)
             yield blend(shifted, picture, self.region.at(number).feathered(height, width))
 
 
@@ -159,7 +163,7 @@ class Inpainting:
         """Fill the region of each picture."""
         for number, picture in enumerate(pictures):
             mask = self.region.at(number).mask(*picture.shape[:2])
-            yield cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA)
+            yield np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +223,4 @@ class Version:
         for picture in islice(pictures, self.start, self.start + self.length):
             height, width = picture.shape[:2]
             size = (2 * round(self.scale * width / 2), 2 * round(self.scale * height / 2))
-            yield Frame.from_bgr(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+            yield Frame.from_bgr(_resize(picture, size))

@@ -130,7 +130,9 @@ def train_fold_models(
     }
 
 
-def train_detector(training_table: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]) -> CalibratedClassifierCV:
+def train_detector(
+    training_table: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]
+) -> CalibratedClassifierCV:
     """Fit and calibrate the final model on all videos."""
     everything = np.arange(len(training_table))
     return _fit(training_table, everything, grid_search, WHOLE_CORPUS, SvmParameters.model_validate(svm))
