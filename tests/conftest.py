@@ -1,0 +1,100 @@
+"""A project folder of its own for every test that needs one, and a tiny corpus of real encoded videos."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+# Small settings for tiny videos; one process, so that no worker has to start.
+TINY = {"execution": {"engine": "serial"}, "svm": {"n_folds": 3}, "reporting": {"n_bootstrap": 100, "n_thumbnails": 4}}
+
+
+def copy_project(target: Path) -> Path:
+    """Copy what a run reads, so that nothing is written into the repository."""
+    target.mkdir(parents=True)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(REPOSITORY / name, target / name)
+    shutil.copytree(REPOSITORY / "conf", target / "conf")
+    shutil.copytree(REPOSITORY / "notebooks", target / "notebooks")
+    shutil.copytree(REPOSITORY / "data/01_raw/sample/clips", target / "data/01_raw/sample/clips")
+    (target / "src").symlink_to(REPOSITORY / "src")
+    return target
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project") / "fvc")
+
+
+RunPipeline = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def run_pipeline(project: Path) -> RunPipeline:
+    """Run pipelines in a real Kedro session on the project copy."""
+
+    def run(*pipelines: str, env: str | None = None, **parameters: Any) -> dict[str, Any]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(project)
+            bootstrap_project(project)
+            with KedroSession.create(project_path=project, env=env, runtime_params=parameters) as session:
+                return session.run(pipeline_names=list(pipelines) or None)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def load_dataset(project: Path) -> Callable[..., Any]:
+    """Load a dataset as a user would from Python."""
+
+    def load(name: str, **parameters: Any) -> Any:
+        bootstrap_project(project)
+        with KedroSession.create(project_path=project, runtime_params=parameters) as session:
+            return session.load_context().catalog.load(name)
+
+    return load
+
+
+def make_tiny_corpus(folder: Path, n_groups: int = 6) -> Path:
+    """Write small real videos, sharp ones labelled real and blurred ones fake, and their manifest."""
+    import cv2
+    from clips import write_clip
+
+    generator = np.random.default_rng(1)
+    rows = []
+    for group in range(n_groups):
+        noise = generator.integers(40, 200, (12, 48, 64, 3), dtype=np.uint8)
+        for label in ("real", "fake"):
+            pixels = noise if label == "real" else np.stack([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in noise])
+            path = folder / "videos" / f"{group}_{label}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_clip(path, pixels)
+            rows.append((f"videos/{path.name}", label, f"group {group}"))
+    manifest = folder / "manifest.csv"
+    pl.DataFrame(rows, schema=["video_path", "label", "group"], orient="row").write_csv(manifest)
+    return manifest
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_corpus(tmp_path_factory.mktemp("tiny corpus"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory, run_pipeline: RunPipeline) -> dict[str, Any]:
+    """Run the default pipeline on the tiny corpus once; return the parameters that find its results again."""
+    parameters = {"corpus_manifest": str(tiny_corpus), "data_root": str(tmp_path_factory.mktemp("out")), **TINY}
+    run_pipeline(**parameters)
+    return parameters
