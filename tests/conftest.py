@@ -29,7 +29,7 @@ def copy_project(target: Path) -> Path:
     shutil.copytree(REPOSITORY / "conf", target / "conf")
     shutil.copytree(REPOSITORY / "notebooks", target / "notebooks")
     shutil.copytree(REPOSITORY / "data/01_raw/sample/clips", target / "data/01_raw/sample/clips")
-    (target / "src").symlink_to(REPOSITORY / "src")
+    (target / "src").mkdir()  # the package itself is imported from where it is installed
     return target
 
 

@@ -1,0 +1,198 @@
+import json
+from pathlib import Path
+
+import joblib
+import polars as pl
+import pytest
+
+from fvc_kedro.learning.folds import assert_disjoint
+
+TABLES = (
+    "02_intermediate/checked_manifest",
+    "02_intermediate/corpus_index",
+    "02_intermediate/rejected_videos",
+    "03_primary/scaled_metadata",
+    "04_feature/failed_scaled_videos",
+    "04_feature/failed_videos",
+    "04_feature/features_metadata",
+    "04_feature/scaled_features",
+    "05_model_input/folds",
+    "05_model_input/training_table",
+    "06_models/svm/grid_search",
+    "07_model_output/cv_metrics",
+    "07_model_output/oof_predictions",
+)
+
+
+def table(parameters, name):
+    return pl.read_parquet(Path(parameters["data_root"]) / f"{name}.parquet")
+
+
+def bytes_of_tables(root):
+    return {name: (Path(root) / f"{name}.parquet").read_bytes() for name in TABLES}
+
+
+def test_every_video_of_the_corpus_is_indexed_measured_scaled_and_predicted(tiny_run):
+    for name in ("02_intermediate/corpus_index", "04_feature/features_metadata", "03_primary/scaled_metadata"):
+        assert table(tiny_run, name)["video_id"].n_unique() == 12
+    predictions = table(tiny_run, "07_model_output/oof_predictions")
+    assert predictions["video_id"].is_sorted()
+    assert predictions["video_id"].n_unique() == 12
+    assert predictions.select("margin", "probability").null_count().sum_horizontal().item() == 0
+
+
+def test_blur_is_told_from_sharpness(tiny_run):
+    summary = json.loads((Path(tiny_run["data_root"]) / "08_reporting/summary.json").read_text())
+    assert summary["roc_auc"] > 0.95
+    assert summary["n_videos"] == 12
+    assert summary["n_groups"] == 6
+
+
+def test_folds_keep_groups_whole(tiny_run):
+    folds = table(tiny_run, "05_model_input/folds")
+    assert folds["fold"].unique().sort().to_list() == [1, 2, 3]
+    for fold in (1, 2, 3):
+        test = (folds["fold"] == fold).to_numpy()
+        assert_disjoint(folds["group"].to_numpy().astype(str), (~test).nonzero()[0], test.nonzero()[0])
+
+
+def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
+    features = table(tiny_run, "04_feature/features_metadata")
+    root = Path(tiny_run["data_root"]) / "06_models/svm"
+    for folder in ("fold_1", "fold_2", "fold_3", "final"):
+        model = joblib.load(root / folder / "model.joblib")
+        assert model.predict_proba(features).shape == (12, 2)
+        assert list(model.feature_names_in_) == features.columns[3:]
+    for fold in (1, 2, 3):
+        metrics = json.loads((root / f"fold_{fold}" / "metrics.json").read_text())
+        assert {"f1_score", "roc_auc", "brier", "C", "kernel", "n_train", "n_test"} <= set(metrics)
+
+
+def test_plots_are_written(tiny_run):
+    plots = sorted(path.name for path in (Path(tiny_run["data_root"]) / "08_reporting").glob("*.png"))
+    assert plots == [
+        "confusion_matrix.png",
+        "fold_comparison.png",
+        "grid_heat_map.png",
+        "precision_recall.png",
+        "roc.png",
+        "verdict_thumbnails.png",
+    ]
+
+
+def test_two_runs_give_equal_bytes_on_one_worker_and_on_two(tiny_run, tmp_path, run_pipeline):
+    parameters = tiny_run | {"data_root": str(tmp_path), "execution": {"engine": "local", "workers": 2}}
+    run_pipeline(**parameters)
+    assert bytes_of_tables(tmp_path) == bytes_of_tables(tiny_run["data_root"])
+    first, second = (Path(root) / "06_models/svm/final/model.joblib" for root in (tiny_run["data_root"], tmp_path))
+    features = table(tiny_run, "04_feature/features_metadata")
+    assert (joblib.load(first).predict_proba(features) == joblib.load(second).predict_proba(features)).all()
+
+
+def test_a_second_run_makes_and_measures_nothing_again(tiny_run, run_pipeline):
+    root = Path(tiny_run["data_root"])
+    kept = [*root.rglob("measurements/*/*.json"), *root.rglob("scaled_videos/*.mp4"), *root.rglob("*_inspections/*/*")]
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert len(before) >= 36
+    run_pipeline("ingestion", "feature_engineering", "scaling", **tiny_run)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_fewer_folds_leave_no_stale_ones(tiny_corpus, tmp_path, tiny_run, run_pipeline):
+    parameters = tiny_run | {"data_root": str(tmp_path)}
+    run_pipeline(**parameters)
+    run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 2}}))
+    found = sorted(path.relative_to(tmp_path / "06_models/svm").as_posix() for path in tmp_path.rglob("fold_*/*"))
+    assert found == ["fold_1/metrics.json", "fold_1/model.joblib", "fold_2/metrics.json", "fold_2/model.joblib"]
+    assert (tmp_path / "06_models/svm/final/model.joblib").exists()
+
+
+def test_both_feature_sets_are_trained_on(tiny_run, run_pipeline, tmp_path):
+    import shutil
+
+    shutil.copytree(tiny_run["data_root"], tmp_path / "out")
+    parameters = tiny_run | {"data_root": str(tmp_path / "out")}
+    run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 3, "feature_sets": ["original", "scaled"]}}))
+    columns = table(parameters, "05_model_input/training_table").columns
+    assert "noise_mean" in columns
+    assert "scaled_edge_density" in columns
+
+
+def test_a_run_writes_only_under_its_data_root(tiny_corpus, tmp_path, project, run_pipeline):
+    from conftest import TINY
+
+    def tree(folder):
+        return {path.as_posix() for path in folder.rglob("*") if ".viz" not in path.parts}
+
+    before = tree(project), tree(tiny_corpus.parent)
+    run_pipeline("ingestion", corpus_manifest=str(tiny_corpus), data_root=str(tmp_path), **TINY)
+    assert (tree(project), tree(tiny_corpus.parent)) == before
+    assert (tmp_path / "mlflow.db").exists()
+
+
+def test_broken_videos_cost_only_themselves(tiny_corpus, tmp_path, run_pipeline):
+    import shutil
+
+    from conftest import TINY
+
+    shutil.copytree(tiny_corpus.parent, tmp_path / "corpus")
+    videos = tmp_path / "corpus/videos"
+    whole = (videos / "0_real.mp4").read_bytes()
+    (videos / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (videos / "empty.mp4").write_bytes(b"")
+    (videos / "text.mp4").write_text("not a video")
+    (videos / "twin.mp4").write_bytes(whole)
+    with (tmp_path / "corpus/manifest.csv").open("a") as manifest:
+        for name in ("cut", "empty", "text", "absent"):
+            manifest.write(f"videos/{name}.mp4,fake,group 0\n")
+        manifest.write("videos/twin.mp4,real,group 5\n../../outside.mp4,fake,group 1\nvideos/x.mp4,parody,group 1\n")
+    parameters = {"corpus_manifest": str(tmp_path / "corpus/manifest.csv"), "data_root": str(tmp_path / "out"), **TINY}
+    run_pipeline("ingestion", "feature_engineering", **parameters)
+    rejected = dict(table(parameters, "02_intermediate/rejected_videos").select("video_path", "reason").iter_rows())
+    assert len(rejected) == 7
+    for path, word in (
+        ("videos/cut.mp4", "not a video that can be opened"),
+        ("videos/empty.mp4", "empty"),
+        ("videos/text.mp4", "not a video"),
+        ("videos/absent.mp4", "missing"),
+        ("videos/twin.mp4", "duplicate"),
+        ("../../outside.mp4", "outside the corpus folder"),
+        ("videos/x.mp4", "parody"),
+    ):
+        assert word in rejected[path]
+    assert len(table(parameters, "04_feature/features_metadata")) == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("video_path,label\na.mp4,real\nb.mp4,fake\n", "every_video_stands_alone=true"),
+        ("video_path,label,group\na.mp4,real,1\nb.mp4,real,2\n", "both classes are needed"),
+        ("video_path,label,group\na.mp4,real,1\nb.mp4,fake,2\n", "fewer than the 3 folds"),
+        ('video_path,label,group\n"a.mp4,real,1\n', "."),
+        ("", "cannot be read as a CSV"),
+    ],
+)
+def test_a_wrong_manifest_stops_the_run_with_a_remedy(content, message, tmp_path, run_pipeline):
+    from conftest import TINY
+
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(content)
+    with pytest.raises(Exception, match=message):
+        run_pipeline(corpus_manifest=str(manifest), data_root=str(tmp_path / "out"), **TINY)
+    assert not (tmp_path / "out/04_feature").exists()
+
+
+def test_wrong_parameters_stop_the_run(tmp_path, run_pipeline):
+    with pytest.raises(Exception, match=r"svm\.n_folds.*got 1"):
+        run_pipeline(data_root=str(tmp_path), svm={"n_folds": 1})
+    assert not (tmp_path / "02_intermediate").exists()
+
+
+def test_missing_inputs_name_the_pipeline_that_makes_them(tmp_path, run_pipeline):
+    with pytest.raises(FileNotFoundError, match="kedro run --pipelines feature_engineering"):
+        run_pipeline("svm_training", data_root=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="kedro run --pipelines sample_corpus"):
+        run_pipeline("ingestion")
+    with pytest.raises(FileNotFoundError, match="nothing lies at"):
+        run_pipeline("ingestion", corpus_manifest=str(tmp_path / "absent.csv"))

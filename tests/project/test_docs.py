@@ -1,0 +1,58 @@
+"""What README and docs show is run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY, copy_project
+from fvc_kedro.parameters import CATALOG_PARAMETERS
+
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+# Where each kedro command of the README is run.
+COMMANDS_TEST = (Path(__file__).parent / "test_commands.py").read_text()
+
+
+def blocks(path, language):
+    return [body for kind, body in FENCE.findall((REPOSITORY / path).read_text()) if kind == language]
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/python.md"])
+def test_python_examples_run(path, tiny_run, tmp_path, capsys, monkeypatch):
+    import shutil
+
+    project = copy_project(tmp_path / "fvc")
+    shutil.copytree(tiny_run["data_root"], project / "data", dirs_exist_ok=True)
+    monkeypatch.chdir(project)
+    for body in blocks(path, "python"):
+        names = {"__name__": "example"}
+        exec(compile(body, path, "exec"), names)
+        if "cv_metrics" in names:
+            assert names["cv_metrics"]["fold"].to_list() == [1, 2, 3]
+            assert set(names["cv_metrics"]["C"]) <= {0.5, 5.0}
+
+
+def test_the_readme_names_only_commands_that_a_test_runs():
+    for line in "".join(blocks("README.md", "sh")).splitlines():
+        words = shlex.split(line, comments=True)
+        if words and words[0] == "kedro" and words[1] != "run":
+            assert f'"{words[1]}"' in COMMANDS_TEST, line
+
+
+def test_parameters_named_in_the_docs_exist():
+    import yaml
+
+    parameters = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
+    for path in ("README.md", "docs/fvc.md"):
+        for given in re.findall(r"--params (\S+)", (REPOSITORY / path).read_text()):
+            for name in (pair.split("=")[0] for pair in given.split(",")):
+                group, _, rest = name.partition(".")
+                assert group in CATALOG_PARAMETERS or rest in parameters[group], name
+
+
+def test_links_lead_somewhere():
+    for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
