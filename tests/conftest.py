@@ -70,6 +70,7 @@ def load_dataset(project: Path) -> Callable[..., Any]:
 def make_tiny_corpus(folder: Path, n_groups: int = 6) -> Path:
     """Write small real videos, sharp ones labelled real and blurred ones fake, and their manifest."""
     import cv2
+
     from clips import write_clip
 
     generator = np.random.default_rng(1)
