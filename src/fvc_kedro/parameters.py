@@ -80,7 +80,7 @@ class FeatureParameters(Parameters):
 class ScalingParameters(Parameters):
     """How letterboxed copies are made and measured."""
 
-    size: int = Field(ge=16, multiple_of=2)
+    size: int = Field(ge=16, multiple_of=8)
     crf: int = Field(ge=0, le=51)
     preset: str
     num_frames: int = Field(ge=1)

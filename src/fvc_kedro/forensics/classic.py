@@ -85,7 +85,7 @@ def _dct_features(luma: Plane, gain: float, black: int) -> dict[str, float]:
     sums = block_sums(luma)
     dc = sums.total / _BLOCK
     n_coefficients = _COEFFICIENTS * dc.size
-    ac_mean = float(np.sum(sums.coefficients - dc)) / n_coefficients
+    ac_mean = float(np.sum(sums.ac_coefficients)) / n_coefficients
     # 64 times the energy is a whole number, so that a flat frame has exactly none
     ac_energy = int(np.sum(_COEFFICIENTS * sums.squares - sums.total * sums.total)) / _COEFFICIENTS
     ac_variance = max(ac_energy / n_coefficients - ac_mean**2, 0.0)

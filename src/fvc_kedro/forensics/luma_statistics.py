@@ -90,6 +90,7 @@ def _block_sums(
         for block_x in range(columns):
             total, square = np.int64(0), np.int64(0)
             product = 0.0
+            first = np.int64(luma[block_y * _BLOCK, block_x * _BLOCK])
             for v in range(_BLOCK):
                 y = min(block_y * _BLOCK + v, height - 1)
                 row_product = 0.0
@@ -97,11 +98,12 @@ def _block_sums(
                     value = np.int64(luma[y, min(block_x * _BLOCK + u, width - 1)])
                     total += value
                     square += value * value
-                    row_product += _DCT_COLUMN_SUMS[u] * value
+                    row_product += _DCT_COLUMN_SUMS[u] * (value - first)
                 product += _DCT_COLUMN_SUMS[v] * row_product
             sums[block_y, block_x] = total
             squares[block_y, block_x] = square
-            products[block_y, block_x] = product
+            # relative to the first pixel, so that a flat block has exactly no AC
+            products[block_y, block_x] = product - (total - _BLOCK * _BLOCK * first) / _BLOCK
 
 
 def _dct_matrix(size: int) -> NDArray[np.float64]:
@@ -124,13 +126,13 @@ class BlockSums(NamedTuple):
     """Per 8x8 block of an edge-padded plane, shape (rows, columns): sums that give its DCT figures.
 
     ``total`` is the sum of the pixels (8 times the DC), ``squares`` the sum of their squares (by
-    Parseval the energy of all 64 coefficients), ``coefficients`` the sum of all 64 coefficients
-    (w'Xw with w the column sums of the orthonormal DCT matrix).
+    Parseval the energy of all 64 coefficients), ``ac_coefficients`` the sum of the 63 AC coefficients
+    (w'Xw with w the column sums of the orthonormal DCT matrix, X less its first pixel, less the DC).
     """
 
     total: NDArray[np.int64]
     squares: NDArray[np.int64]
-    coefficients: NDArray[np.float64]
+    ac_coefficients: NDArray[np.float64]
 
 
 def block_sums(luma: Plane) -> BlockSums:

@@ -19,6 +19,7 @@ from fvc_kedro.video import Frame, Video
 from fvc_kedro.video.frame import Plane
 
 Pictures = Iterator[Plane]
+_GRID = 8  # libx264 does not always encode other sizes to the same bytes
 _FEATHER = 0.25  # softness of a region's border, as a share of its smaller radius
 
 
@@ -205,7 +206,7 @@ class Version:
     start, length : int
         Stretch of the (tampered) clip that is kept, in frames.
     scale : float
-        Factor on width and height; sizes are rounded to even numbers.
+        Factor on width and height; sizes are rounded to multiples of 8.
     tampering : Tampering, optional
         None for a real version, which passes through the same conversions all the same.
     """
@@ -222,5 +223,5 @@ class Version:
             pictures = self.tampering(pictures)
         for picture in islice(pictures, self.start, self.start + self.length):
             height, width = picture.shape[:2]
-            size = (2 * round(self.scale * width / 2), 2 * round(self.scale * height / 2))
+            size = (_GRID * round(self.scale * width / _GRID), _GRID * round(self.scale * height / _GRID))
             yield Frame.from_bgr(_resize(picture, size))
