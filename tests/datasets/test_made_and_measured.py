@@ -1,0 +1,150 @@
+"""Videos made once, measurements taken once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
+from fvc_kedro.datasets.made_videos import RecipeBatch
+from fvc_kedro.execution import Batch, Execution, Task
+from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoRecipe
+from fvc_kedro.video.encoding import Encoding
+
+PIXELS = np.random.default_rng(0).integers(16, 236, (6, 32, 48), dtype=np.uint8)
+SERIAL = Execution("serial")
+
+
+@dataclass(frozen=True)
+class Darker:
+    by: int
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield Frame.from_luma(frame.luma // self.by)
+
+
+@dataclass(frozen=True)
+class Broken:
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        yield next(frames)
+        raise UnusableVideoError("frame 1 cannot be decoded")
+
+
+def recipe(by=2, crf=20):
+    return VideoRecipe(VideoArray(PIXELS), Darker(by), Encoding(crf))
+
+
+def batch(execution=SERIAL, **recipes):
+    return RecipeBatch(recipes, execution, "making")
+
+
+def stamps(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.mp4")}
+
+
+def test_a_made_video_is_the_transformed_source(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    dataset.save(batch(a=recipe()))
+    video = dataset.load().values["a"]
+    assert video.info.n_frames == 6
+    assert np.mean([frame.luma.mean() for frame in video.frames()]) < PIXELS.mean() / 1.5
+
+
+def test_the_same_recipe_is_made_once_and_another_anew(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    dataset.save(batch(a=recipe(), b=recipe()))
+    before = stamps(tmp_path)
+    dataset.save(batch(a=recipe(), b=recipe(by=3)))
+    after = stamps(tmp_path)
+    assert after["a.mp4"] == before["a.mp4"]
+    assert after["b.mp4"] != before["b.mp4"]
+
+
+def test_a_video_that_was_tampered_with_on_disk_is_made_anew(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    dataset.save(batch(a=recipe()))
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[:100])
+    dataset.save(batch(a=recipe()))
+    assert (tmp_path / "a.mp4").read_bytes() == whole
+
+
+def test_videos_no_longer_asked_for_are_removed(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    dataset.save(batch(a=recipe(), b=recipe()))
+    dataset.save(batch(a=recipe()))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.json", "a.mp4"]
+
+
+def test_a_recipe_that_fails_is_told_and_leaves_no_file(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    dataset.save(batch(a=recipe(), b=VideoRecipe(VideoArray(PIXELS), Broken(), Encoding())))
+    outcomes = dataset.load()
+    assert list(outcomes.values) == ["a"]
+    assert outcomes.failures == {"b": "frame 1 cannot be decoded"}
+    assert not list(tmp_path.glob("b*"))
+
+
+def test_two_workers_make_the_same_bytes_as_one(tmp_path):
+    for name, execution in (("one", SERIAL), ("two", Execution("local", workers=2))):
+        MadeVideosDataset(path=str(tmp_path / name)).save(batch(execution, a=recipe(), b=recipe(by=3)))
+    for video in ("a.mp4", "b.mp4"):
+        assert (tmp_path / "one" / video).read_bytes() == (tmp_path / "two" / video).read_bytes()
+
+
+@pytest.mark.parametrize("other", [recipe(by=3), recipe(crf=21)])
+def test_a_key_tells_recipes_apart(other):
+    assert recipe().key == recipe().key
+    assert recipe().key != other.key
+
+
+def note(log, value):
+    with log.open("a") as file:
+        file.write(f"{value}\n")
+    if value < 0:
+        raise UnusableVideoError("negative")
+    return {"value": value}
+
+
+def measuring(log, **values):
+    return Batch({name: Task(note, (log, value), f"ab{value}") for name, value in values.items()}, SERIAL, "measuring")
+
+
+def test_what_is_measured_is_not_measured_again(tmp_path):
+    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+    dataset.save(measuring(log, a=1, b=2))
+    dataset.save(measuring(log, a=1, b=2, c=3))
+    assert log.read_text().split() == ["1", "2", "3"]
+    assert dataset.load().values == {"a": {"value": 1}, "b": {"value": 2}, "c": {"value": 3}}
+
+
+def test_going_back_to_old_parameters_measures_nothing(tmp_path):
+    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+    for value in (1, 2, 1):
+        dataset.save(measuring(log, a=value))
+    assert log.read_text().split() == ["1", "2"]
+    assert dataset.load().values == {"a": {"value": 1}}
+
+
+def test_failures_are_told_and_tried_again(tmp_path):
+    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+    for _ in range(2):
+        dataset.save(measuring(log, a=1, b=-1))
+        assert dataset.load().failures == {"b": "negative"}
+    assert log.read_text().split() == ["1", "-1", "-1"]
+
+
+def test_an_interrupted_batch_takes_up_where_it_was(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+    whole = measuring(log, a=1, b=2, c=3)
+    broken = Batch(dict(whole.tasks) | {"b": Task(interrupt, (), "ab2")}, SERIAL, "measuring")
+    with pytest.raises(KeyboardInterrupt):
+        dataset.save(broken)
+    dataset.save(whole)
+    assert log.read_text().split() == ["1", "2", "3"]
+    assert list(dataset.load().values) == ["a", "b", "c"]

@@ -1,0 +1,48 @@
+import pytest
+
+from fvc_kedro.datasets import VideoFolder, VideoFolderDataset
+from fvc_kedro.video import UnusableVideoError
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_corpus):
+    source = tiny_corpus.parent / "videos/0_real.mp4"
+    for name in ("corpus/b 'quoted' ü.mp4", "corpus/deep/a.MKV", "corpus/notes.txt", "outside.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(source.read_bytes())
+    return tmp_path / "corpus"
+
+
+def test_videos_are_listed_by_relative_path(folder):
+    assert list(VideoFolder(folder)) == ["b 'quoted' ü.mp4", "deep/a.MKV"]
+    assert len(VideoFolder(folder)) == 2
+    assert VideoFolder(folder)["b 'quoted' ü.mp4"].info.n_frames == 12
+
+
+@pytest.mark.parametrize("path", ["../outside.mp4", "link.mp4"])
+def test_a_path_out_of_the_folder_is_refused_unless_allowed(folder, path):
+    (folder / "link.mp4").symlink_to(folder.parent / "outside.mp4")
+    with pytest.raises(UnusableVideoError, match="outside the corpus folder"):
+        _ = VideoFolder(folder)[path].info
+    assert VideoFolder(folder, allow_outside=True)[path].info.n_frames == 12
+
+
+def test_paths_are_relative_to_a_manifest(tiny_corpus):
+    videos = VideoFolderDataset(filepath=str(tiny_corpus)).load()
+    assert videos["videos/0_real.mp4"].info.n_frames == 12
+
+
+def test_a_stamp_changes_with_the_file(tmp_path, tiny_corpus):
+    content = (tiny_corpus.parent / "videos/0_real.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(content)
+    video = VideoFolder(tmp_path)["a.mp4"]
+    before, digest = video.stamp, video.content_hash
+    (tmp_path / "a.mp4").write_bytes(content + b"more")
+    assert video.stamp != before
+    assert VideoFolder(tmp_path)["a.mp4"].content_hash != digest
+    assert "No such file" in VideoFolder(tmp_path)["absent.mp4"].stamp
+
+
+def test_a_folder_is_read_only(folder):
+    with pytest.raises(Exception, match="never written"):
+        VideoFolderDataset(filepath=str(folder)).save("something")

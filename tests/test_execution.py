@@ -1,0 +1,74 @@
+import os
+import time
+
+import pytest
+
+from fvc_kedro.execution import Execution, Task, run_tasks
+from fvc_kedro.video import UnusableVideoError
+
+LOCAL = Execution("local", workers=2, timeout_s=3.0)
+SERIAL = Execution("serial")
+
+
+def double(number):
+    return 2 * number
+
+
+def refuse():
+    raise UnusableVideoError("no picture in it")
+
+
+def stumble():
+    raise ValueError("odd size")
+
+
+def crash():
+    os._exit(7)
+
+
+def hang():
+    time.sleep(60)
+
+
+def outcomes(tasks, execution):
+    return dict(run_tasks(tasks, execution, "testing"))
+
+
+@pytest.mark.parametrize("execution", [LOCAL, SERIAL])
+def test_values_come_back_under_their_names(execution):
+    tasks = {str(number): Task(double, (number,), "k") for number in range(5)}
+    assert {name: outcome.value for name, outcome in outcomes(tasks, execution).items()} == {
+        str(number): 2 * number for number in range(5)
+    }
+
+
+@pytest.mark.parametrize("execution", [LOCAL, SERIAL])
+def test_a_failure_costs_only_its_video(execution):
+    tasks = {"a": Task(double, (1,), "k"), "b": Task(refuse, (), "k"), "c": Task(stumble, (), "k")}
+    found = outcomes(tasks, execution)
+    assert found["a"].value == 2
+    assert found["b"].failure == "no picture in it"
+    assert found["c"].failure == "unforeseen ValueError: odd size"
+
+
+def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():
+    tasks = {"crash": Task(crash, (), "k"), "hang": Task(hang, (), "k")}
+    tasks |= {str(number): Task(double, (number,), "k") for number in range(6)}
+    found = outcomes(tasks, LOCAL)
+    assert "died (exit code 7)" in found["crash"].failure
+    assert "time limit of 3 s" in found["hang"].failure
+    assert all(found[str(number)].value == 2 * number for number in range(6))
+
+
+def test_the_dearest_start_first():
+    tasks = {name: Task(double, (1,), "k", cost) for name, cost in (("a", 1.0), ("b", 3.0), ("c", 2.0))}
+    assert [name for name, _ in run_tasks(tasks, Execution("local", workers=1), "testing")] == ["b", "c", "a"]
+
+
+def test_nothing_to_do_starts_nothing():
+    assert outcomes({}, LOCAL) == {}
+
+
+def test_all_cores_are_meant_by_minus_one():
+    assert Execution(workers=-1).n_workers == len(os.sched_getaffinity(0))
+    assert Execution(workers=3).n_workers == 3
