@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 import yaml
-from conftest import REPOSITORY
 
+from conftest import REPOSITORY
 from fvc_kedro.datasets import FvcListsDataset
 from fvc_kedro.datasets.fvc_lists import files_by_id, parse_platform_id
 from fvc_kedro.execution import Outcomes
@@ -81,7 +81,7 @@ def test_other_labels_conflicts_and_repeats_are_rejected_by_name(corpus):
     assert reasons[7] == reasons[8] == "conflict: the same video is listed both as real and as fake"
     assert "row 1 (groups: f0, f2)" in reasons[9]
     usable = checked.filter(pl.col("reason").is_null())["video_id"].to_list()
-    record = {name: 1 for name in ("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate", "rotation")}
+    record = dict.fromkeys(("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate", "rotation"), 1)
     record |= {"codec": "h264", "pixel_format": "yuv420p"}
     inspections = Outcomes({name: record | {"sha256": name} for name in usable}, {})
     index, rejected = index_videos(checked, inspections)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from clips import write_clip
 
+from clips import write_clip
 from fvc_kedro.video import UnusableVideoError, VideoFile
 from fvc_kedro.video.encoding import Encoding, write_video
 

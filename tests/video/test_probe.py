@@ -4,8 +4,8 @@ import struct
 import av
 import numpy as np
 import pytest
-from clips import write_clip
 
+from clips import write_clip
 from fvc_kedro.video import UnusableVideoError, VideoFile, probe
 from fvc_kedro.video.geometry import Letterbox
 

@@ -1,0 +1,378 @@
+"""Nodes of ingestion, sample corpus, features, scaling and reporting as plain functions on videos in memory."""
+
+from itertools import islice
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from conftest import REPOSITORY
+from fvc_kedro.execution import Outcomes
+from fvc_kedro.parameters import LimitParameters
+from fvc_kedro.pipelines.feature_engineering.nodes import measure_features, tabulate_features
+from fvc_kedro.pipelines.ingestion import nodes as ingestion
+from fvc_kedro.pipelines.reporting import nodes as reporting
+from fvc_kedro.pipelines.sample_corpus import tampering
+from fvc_kedro.pipelines.sample_corpus.nodes import MANIPULATIONS, design_sample_corpus
+from fvc_kedro.pipelines.scaling.nodes import describe_scaled_videos, scale_videos
+from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray
+
+PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
+SVM_2 = PARAMETERS["svm"] | {"n_folds": 2}
+EXECUTION = PARAMETERS["execution"]
+LIMITS = LimitParameters(**PARAMETERS["ingestion"]["limits"])
+
+
+def video(seed=0, n_frames=20, height=48, width=64, rotation=0):
+    pixels = np.random.default_rng(seed).integers(20, 220, (n_frames, height, width, 3), dtype=np.uint8)
+    return VideoArray(pixels, rotation=rotation)
+
+
+def manifest(*rows, columns=("video_path", "label", "group")):
+    return pl.DataFrame(rows, schema=list(columns), orient="row")
+
+
+GOOD = (("a.mp4", "real", "1"), ("b.mp4", "fake", "1"), ("c.mp4", "Real ", "2"), ("d.mp4", "FAKE", "2"))
+
+
+def check(table, **changes):
+    return ingestion.check_manifest(table, PARAMETERS["ingestion"] | changes, SVM_2)
+
+
+def reasons(checked):
+    return checked["reason"].to_list()
+
+
+def test_a_good_manifest_passes():
+    checked = check(manifest(*GOOD))
+    assert reasons(checked) == [None] * 4
+    assert checked["label"].to_list() == ["real", "fake", "real", "fake"]
+    assert checked["row"].to_list() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (manifest(("a.mp4", "real"), columns=("path", "label")), r"lacks the columns \['video_path'\]"),
+        (manifest(("a.mp4", "real"), columns=("video_path", "label")), "no column 'group'.*every_video_stands_alone"),
+        (manifest(*GOOD[::2]), "2 usable rows labelled real and 0 labelled fake"),
+        (manifest(*GOOD[:2]), "1 groups, fewer than the 2 folds"),
+    ],
+)
+def test_a_wrong_manifest_is_told_how_to_be_mended(table, message):
+    with pytest.raises(ingestion.ManifestError, match=message):
+        check(table)
+
+
+def test_every_video_may_be_declared_to_stand_alone():
+    checked = check(manifest(*GOOD).drop("group"), every_video_stands_alone=True)
+    assert checked["group"].n_unique() == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("e.mp4", "parody", "1"), "label 'parody' is not used"),
+        (("e.mp4", None, "1"), "no label"),
+        ((None, "real", "1"), "no video_path"),
+        (("e.mp4", "real", ""), "no group"),
+        (("a.mp4", "real", "9"), "listed before, in row 1 (groups: 1, 9)"),
+    ],
+)
+def test_a_row_that_cannot_be_used_has_a_reason(row, reason):
+    checked = check(manifest(*GOOD, row))
+    assert reasons(checked)[:4] == [None] * 4
+    assert reason in reasons(checked)[4]
+
+
+def test_a_video_listed_with_both_labels_is_not_used_at_all():
+    checked = check(manifest(*GOOD, ("a.mp4", "fake", "1")))
+    assert reasons(checked)[0] == reasons(checked)[4] == "conflict: the same video is listed both as real and as fake"
+
+
+def test_ids_are_stable_readable_and_different():
+    assert ingestion.make_video_id("x/My clip.mp4") == ingestion.make_video_id("x/My clip.mp4")
+    assert ingestion.make_video_id("x/My clip.mp4").startswith("My_clip-")
+    assert ingestion.make_video_id("x/a.mp4") != ingestion.make_video_id("y/a.mp4")
+
+
+@pytest.mark.parametrize(("limit", "value"), [("max_pixels", 3071), ("max_frames", 19), ("max_seconds", 0.79)])
+def test_a_video_over_a_limit_is_told_which(limit, value):
+    assert ingestion.inspect_video(video(), LIMITS)["width"] == 64
+    with pytest.raises(UnusableVideoError, match=f"over a limit.*{limit}"):
+        ingestion.inspect_video(video(), LIMITS.model_copy(update={limit: value}))
+
+
+def test_inspections_are_asked_for_usable_rows_only():
+    checked = check(manifest(*GOOD, ("e.mp4", "parody", "1")))
+    videos = {name: video(seed) for seed, name in enumerate(("a.mp4", "b.mp4", "c.mp4"))}
+    videos["d.mp4"] = RefusedVideo("outside")
+    batch = ingestion.inspect_videos(checked, videos, PARAMETERS["ingestion"], EXECUTION)
+    assert len(batch.tasks) == 4
+    assert len({task.key for task in batch.tasks.values()}) == 4
+    first = batch.tasks[checked["video_id"][0]]
+    assert first.function(*first.arguments)["n_frames"] == 20
+
+
+def inspection(sha256):
+    record = {"bytes": 9, "width": 64, "height": 48, "fps": 25.0, "n_frames": 20, "duration_s": 0.8, "bitrate": 1e5}
+    return record | {"codec": "h264", "pixel_format": "yuv420p", "rotation": 0, "sha256": sha256}
+
+
+def indexed(rows, hashes):
+    checked = check(manifest(*rows))
+    values = {v: inspection(h) for v, h in zip(checked["video_id"], hashes, strict=True) if h}
+    failures = {v: "truncated" for v, h in zip(checked["video_id"], hashes, strict=True) if not h}
+    return ingestion.index_videos(checked, Outcomes(values, failures))
+
+
+MORE = (*GOOD, ("e.mp4", "real", "3"), ("f.mp4", "fake", "3"))
+
+
+def test_equal_content_with_equal_label_counts_once():
+    index, rejected = indexed(MORE, list("pqrspt"))
+    assert len(index) == 5
+    assert rejected["reason"].to_list() == ["duplicate: equal content as a.mp4"]
+
+
+def test_equal_content_with_another_label_counts_not_at_all():
+    index, rejected = indexed(MORE, list("pqrstp"))
+    assert len(index) == 4
+    assert all("equal content with another label (a.mp4, f.mp4)" in reason for reason in rejected["reason"])
+
+
+def test_failures_keep_their_reason_and_tables_their_schema():
+    index, rejected = indexed(MORE, ["p", "q", "r", "s", "t", ""])
+    assert rejected.row(0) == (6, "f.mp4", "fake", "3", "truncated")
+    assert dict(index.schema) == ingestion.INDEX_SCHEMA
+    assert dict(rejected.schema) == ingestion.REJECTED_SCHEMA
+    assert index["video_id"].is_sorted()
+
+
+def test_a_corpus_without_a_usable_video_of_a_class_stops():
+    with pytest.raises(ingestion.ManifestError, match="no usable video is labelled fake"):
+        indexed(GOOD, ["p", "", "r", ""])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["u.mp4", "v.mp4", "w.mp4", ""]),
+            st.sampled_from(["real", "fake", "parody", ""]),
+            st.sampled_from(["1", "2", ""]),
+            st.sampled_from(["h1", "h2", ""]),
+        ),
+        max_size=8,
+    )
+)
+def test_every_row_is_in_exactly_one_table(extra):
+    rows = [*GOOD, *(row[:3] for row in extra)]
+    index, rejected = indexed(rows, [*"pqrs", *(row[3] for row in extra)])
+    assert len(index) + len(rejected) == len(rows)
+    assert index["video_id"].n_unique() == len(index)
+    assert rejected["reason"].null_count() == 0
+    assert index["sha256"].n_unique() == len(index)
+
+
+CLIPS = {f"clip{number}.mp4": video(number, n_frames=40) for number in range(4)}
+
+
+def design(seed=1, clips=CLIPS):
+    return design_sample_corpus(clips, PARAMETERS["sample_corpus"] | {"seed": seed}, EXECUTION)
+
+
+def test_the_sample_corpus_is_made_of_matched_pairs():
+    batch, table = design()
+    assert table.columns == ["video_path", "label", "group", "platform", "manipulation"]
+    counts = table.group_by("group", "label").len()
+    assert counts["len"].unique().to_list() == [3]
+    for name, recipe in batch.recipes.items():
+        if name.endswith("_real"):
+            twin = batch.recipes[name.replace("_real", "_fake")]
+            assert recipe.encoding == twin.encoding
+            assert recipe.transform.tampering is None
+            assert twin.transform.tampering is not None
+            for setting in ("start", "length", "scale"):
+                assert getattr(recipe.transform, setting) == getattr(twin.transform, setting)
+            assert len(list(recipe.frames())) == len(list(twin.frames())) == recipe.transform.length
+
+
+def test_every_manipulation_is_used_equally_often():
+    _, table = design()
+    counts = dict(table.filter(pl.col("label") == "fake")["manipulation"].value_counts().iter_rows())
+    assert counts == dict.fromkeys(MANIPULATIONS, 2)
+
+
+def test_the_sample_corpus_follows_its_seed():
+    keys = [{name: recipe.key for name, recipe in design(seed)[0].recipes.items()} for seed in (1, 1, 2)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_single_clip_is_too_few():
+    with pytest.raises(ValueError, match="at least two clips"):
+        design(clips={"a.mp4": CLIPS["clip0.mp4"]})
+
+
+REGION = tampering.Ellipse(0.5, 0.5, 0.2, 0.2)
+PICTURES = [np.random.default_rng(9).integers(60, 190, (80, 96, 3), dtype=np.uint8) for _ in range(4)]
+SPATIAL = {
+    "splice": tampering.Splice(REGION, False, video(5, 3, 80, 96)),
+    "poisson splice": tampering.Splice(REGION, True, video(5, 3, 80, 96)),
+    "resynthesis": tampering.Resynthesis(REGION, 3.0, (5.0, -5.0, 5.0)),
+    "copy_move": tampering.CopyMove(REGION, 0.25, 0.05),
+    "inpainting": tampering.Inpainting(REGION),
+}
+
+
+@pytest.mark.parametrize("change", SPATIAL.values(), ids=SPATIAL)
+def test_a_region_is_changed_and_nothing_far_from_it(change):
+    changed = list(change(iter(PICTURES)))
+    assert len(changed) == 4
+    for before, after in zip(PICTURES, changed, strict=True):
+        different = np.any(before != after, axis=2)
+        assert different[36:44, 44:52].mean() > 0.5
+        assert not different[:8].any()
+        assert not different[:, :8].any()
+
+
+def numbered(n=10):
+    return [np.full((8, 8, 3), number, np.uint8) for number in range(n)]
+
+
+def order(change):
+    return [int(picture[0, 0, 0]) for picture in change(iter(numbered()))]
+
+
+def test_freezing_and_deleting_change_the_order_as_said():
+    assert order(tampering.FrameFreeze(3, 2)) == [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9]
+    assert order(tampering.FrameDeletion(3, 2)) == [0, 1, 2, 5, 6, 7, 8, 9]
+
+
+def test_a_real_version_at_full_scale_is_the_clip():
+    clip = video(n_frames=10)
+    frames = list(tampering.Version(2, 5, 1.0, None)(clip.frames()))
+    assert len(frames) == 5
+    for frame, original in zip(frames, islice(clip.pixels, 2, 7), strict=True):
+        np.testing.assert_array_equal(frame.bgr(), original)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.75, 0.5])
+def test_sizes_of_versions_are_multiples_of_eight(scale):
+    frame = next(tampering.Version(0, 1, scale, None)(video(height=144, width=176).frames()))
+    assert frame.picture.width % 8 == frame.picture.height % 8 == 0
+
+
+def index_of(videos):
+    rows = [
+        {"row": number, "platform": "", "subset": "", "manipulation": "", "reason": None, "bytes": 1}
+        | {"video_id": f"v{number}", "video_path": path, "label": ("real", "fake")[number % 2], "group": str(number)}
+        | {"sha256": clip.content_hash}
+        | {name: getattr(clip.info, name) for name in clip.info.__slots__}
+        for number, (path, clip) in enumerate(videos.items())
+    ]
+    return pl.DataFrame([{name: row[name] for name in ingestion.INDEX_SCHEMA} for row in rows])
+
+
+def test_features_are_tabulated_as_measured_and_failures_named():
+    videos = {"a.mp4": video(1), "b.mp4": video(2), "c.mp4": video(3)}
+    index = index_of(videos)
+    batch = measure_features(index, videos, PARAMETERS["features"], EXECUTION)
+    values = {name: task.function(*task.arguments) for name, task in batch.tasks.items() if name != "v1"}
+    table, failed = tabulate_features(index, Outcomes(values, {"v1": "hung"}), PARAMETERS["features"])
+    assert table["video_id"].to_list() == ["v0", "v2"]
+    assert len(table.columns) == 3 + 15
+    assert table["noise_mean"].to_list() == [values["v0"]["noise_mean"], values["v2"]["noise_mean"]]
+    assert failed.rows() == [("v1", "b.mp4", "hung")]
+
+
+def test_measurements_are_keyed_by_content_and_settings():
+    videos = {"a.mp4": video(1), "b.mp4": video(1), "c.mp4": video(3)}
+    keys = [
+        task.key
+        for task in measure_features(index_of(videos), videos, PARAMETERS["features"], EXECUTION).tasks.values()
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    fewer = measure_features(index_of(videos), videos, PARAMETERS["features"] | {"num_frames": 3}, EXECUTION)
+    assert fewer.tasks["v0"].key != keys[0]
+
+
+def test_scaled_copies_and_their_geometry(tmp_path):
+    from fvc_kedro.video import VideoFile
+
+    videos = {"a.mp4": video(1), "b.mp4": video(2, rotation=90)}
+    index = index_of(videos)
+    batch = scale_videos(index, videos, PARAMETERS["scaling"], EXECUTION)
+    copies = {}
+    for name, recipe in batch.recipes.items():
+        recipe.write(tmp_path / f"{name}.mp4")
+        copies[name] = VideoFile(tmp_path / f"{name}.mp4")
+    table = describe_scaled_videos(index, Outcomes(copies, {}), PARAMETERS["scaling"])
+    wide, tall = table.iter_rows(named=True)
+    assert (wide["content_width"], wide["content_height"]) == (256, 192)
+    assert (tall["content_width"], tall["content_height"]) == (192, 256)
+    for row in (wide, tall):
+        assert row["padding_left"] + row["content_width"] + row["padding_right"] == 256
+        assert row["padding_top"] + row["content_height"] + row["padding_bottom"] == 256
+        assert row["scale_factor"] == 4
+        assert row["n_frames"] == 20
+    for name, row in zip(("v0", "v1"), (wide, tall), strict=True):
+        luma = next(copies[name].frames()).luma
+        assert luma.shape == (256, 256)
+        x, y = row["content_x"], row["content_y"]
+        inside = luma[y : y + row["content_height"], x : x + row["content_width"]]
+        assert inside.std() > 10
+        assert abs(int(luma[1, 1]) - 16) <= 1 or (x == 0 and y == 0)
+
+
+def predictions():
+    generator = np.random.default_rng(0)
+    probability = generator.uniform(size=12)
+    return pl.DataFrame(
+        {
+            "video_id": [f"v{number:02d}" for number in range(12)],
+            "label": ["real", "fake"] * 4 + ["fake"] * 4,
+            "group": [str(number // 2) for number in range(12)],
+            "fold": [1] * 4 + [2] * 4 + [3] * 4,
+            "margin": probability - 0.5,
+            "probability": probability,
+            "predicted": np.where(probability >= 0.5, "fake", "real"),
+        }
+    )
+
+
+def test_plots_are_drawn_also_where_a_fold_has_one_class():
+    from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, evaluate_folds
+
+    grid = pl.DataFrame(
+        [
+            ("all", kernel, c, 0.5 + c / 100, 0.1, rank, 12)
+            for rank, (kernel, c) in enumerate([("linear", 1.0), ("rbf", 1.0)], 1)
+        ],
+        schema=GRID_SCHEMA,
+        orient="row",
+    )
+    _, cv_metrics = evaluate_folds(predictions(), grid)
+    assert cv_metrics["test_roc_auc"].null_count() == 1
+    videos = {f"{number}.mp4": video(number) for number in range(12)}
+    index = index_of(videos).with_columns(video_id=predictions()["video_id"])
+    figures = [
+        reporting.plot_confusion_matrix(predictions()),
+        reporting.plot_roc(predictions()),
+        reporting.plot_precision_recall(predictions()),
+        reporting.plot_fold_comparison(cv_metrics),
+        reporting.plot_grid(grid),
+        reporting.plot_verdicts(predictions(), index, videos, PARAMETERS["reporting"] | {"n_thumbnails": 5}),
+    ]
+    assert all(isinstance(figure, Figure) for figure in figures)
+    assert len(figures[-1].axes) == 5
+    summary = reporting.summarise_evaluation(
+        predictions(), cv_metrics, pl.DataFrame(), pl.DataFrame(), PARAMETERS["reporting"] | {"n_bootstrap": 200}
+    )
+    assert summary["roc_auc_low"] <= summary["roc_auc"] <= summary["roc_auc_high"]
+    assert (summary["n_videos"], summary["n_groups"], summary["n_folds"]) == (12, 6, 3)
+    assert summary["f1_always_fake"] == pytest.approx(2 * 8 / (2 * 8 + 4))
