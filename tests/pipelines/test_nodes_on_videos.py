@@ -145,6 +145,22 @@ def test_equal_content_with_another_label_counts_not_at_all():
     assert all("equal content with another label (a.mp4, f.mp4)" in reason for reason in rejected["reason"])
 
 
+def test_groups_that_share_a_video_become_one():
+    rows = (*MORE, ("a.mp4", "real", "2"), ("g.mp4", "fake", "4"), ("h.mp4", "real", "5"))
+    index, rejected = indexed(rows, [*"pqrst", "u", "v", "u", "w"])
+    groups = dict(index.select("video_path", "group").iter_rows())
+    assert groups == {
+        "a.mp4": "1+2",
+        "b.mp4": "1+2",
+        "c.mp4": "1+2",
+        "d.mp4": "1+2",
+        "e.mp4": "3+4",
+        "f.mp4": "3+4",
+        "h.mp4": "5",
+    }
+    assert len(rejected) == 2
+
+
 def test_failures_keep_their_reason_and_tables_their_schema():
     index, rejected = indexed(MORE, ["p", "q", "r", "s", "t", ""])
     assert rejected.row(0) == (6, "f.mp4", "fake", "3", "truncated")

@@ -216,7 +216,8 @@ def index_videos(
     """Part the manifest's rows into usable videos and rejected ones.
 
     Two files of equal content and label count once, the first; with different labels they are all
-    rejected, as one of the labels must be wrong.
+    rejected, as one of the labels must be wrong. Groups that share a video, by path or by content,
+    become one group, named after them all: their other videos are likely copies of one another too.
 
     Returns
     -------
@@ -235,6 +236,8 @@ def index_videos(
         if row["reason"] is None and video_id in video_inspections.failures:
             row["reason"] = video_inspections.failures[video_id]
         rows.append(row | (video_inspections.values[video_id] if row["reason"] is None else {}))
+    _merge_groups_that_share(rows, "video_path")
+    _merge_groups_that_share(rows, "sha256")
     _mark_equal_contents(rows)
     used = sorted((row for row in rows if row["reason"] is None), key=lambda row: row["video_id"])
     index = pl.DataFrame([_pick(row, INDEX_SCHEMA) for row in used], schema=INDEX_SCHEMA)
@@ -250,6 +253,21 @@ def index_videos(
 
 def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in schema}
+
+
+def _merge_groups_that_share(rows: list[dict[str, Any]], what: str) -> None:
+    members: dict[str, set[str]] = {}
+    for row in rows:
+        members.setdefault(row["group"], {row["group"]})
+    first_group: dict[str, str] = {}
+    for row in rows:
+        if row.get(what) and row["group"]:
+            other = first_group.setdefault(row[what], row["group"])
+            joined = members[other] | members[row["group"]]
+            for group in joined:
+                members[group] = joined
+    for row in rows:
+        row["group"] = "+".join(sorted(members[row["group"]]))
 
 
 def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
