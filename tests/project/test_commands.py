@@ -1,5 +1,6 @@
 """The commands of the README, as a user types them."""
 
+import contextlib
 import json
 import os
 import re
@@ -91,6 +92,7 @@ def free_port():
 def test_servers_answer(home, arguments, path):
     port = free_port()
     environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         "JUPYTER_DATA_DIR": str(home / ".jupyter"),
     }
@@ -101,7 +103,8 @@ def test_servers_answer(home, arguments, path):
         try:
             assert answers(f"http://127.0.0.1:{port}{path}", server), Path(log.name).read_text()
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 

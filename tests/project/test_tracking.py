@@ -21,3 +21,21 @@ def test_one_run_a_kedro_run_with_flat_parameters_metrics_and_plots(runs):
     plots = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "plots")}
     assert "plots/roc.png" in plots
     assert len(plots) == 6
+
+
+def test_each_session_of_one_process_has_a_run_of_its_own(tiny_run, tmp_path, run_pipeline):
+    for _ in range(2):
+        run_pipeline("ingestion", **(tiny_run | {"data_root": str(tmp_path)}))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    found = client.search_runs([client.get_experiment_by_name("fvc_kedro").experiment_id])
+    assert [run.info.status for run in found] == ["FINISHED"] * 2
+
+
+def test_a_failed_run_is_closed_as_failed(tiny_run, tmp_path, run_pipeline):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("video_path,label\na.mp4,real\n")
+    with pytest.raises(Exception, match="no column 'group'"):
+        run_pipeline("ingestion", **(tiny_run | {"data_root": str(tmp_path), "corpus_manifest": str(manifest)}))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    found = client.search_runs([client.get_experiment_by_name("fvc_kedro").experiment_id])
+    assert [run.info.status for run in found] == ["FAILED"]
