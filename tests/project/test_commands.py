@@ -75,9 +75,12 @@ def test_viz_builds_a_page_with_the_named_nodes_and_previews(home):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Find a port below the system's own range, which kedro viz refuses."""
+    for port in range(21000 + os.getpid() % 5000, 32000):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 @pytest.mark.parametrize(
