@@ -95,7 +95,8 @@ def probe(path: Path) -> VideoInfo:
         _check_complete(announced, packets)
         first = first_picture(path)
     except av.FFmpegError as error:
-        raise UnusableVideoError(f"not a video that can be opened, or one cut short: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise UnusableVideoError(f"not a video that can be opened, or one cut short: {reason}") from error
     n_frames = len(packets.sizes)
     fps = _frame_rate(rate, packets.times)
     return VideoInfo(
