@@ -1,4 +1,4 @@
-"""Pixel statistics of one luma plane, all gathered in a single pass.
+"""Pixel statistics of one luma plane, gathered in two compiled passes: over neighbourhoods and over blocks.
 
 Sums of whole numbers are kept as 64-bit integers, so they are exact and do not depend on the order
 of summation; only the gradient magnitude and the fourth power of the residual are summed in float64.
