@@ -9,17 +9,28 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fvc_kedro.forensics.luma_statistics import block_sums, neighbourhood_sums
+from fvc_kedro.forensics.luma_statistics import BLOCK, LumaSums, luma_sums
 from fvc_kedro.video.frame import Frame, Plane
 from fvc_kedro.video.probe import VideoInfo
 
-VERSION = 1
+VERSION = 2
 
 _LIMITED_RANGE_GAIN = 255 / 219
 _LIMITED_RANGE_BLACK = 16
-_BLOCK = 8
-_COEFFICIENTS = _BLOCK * _BLOCK
+
+
+def _dct_matrix(size: int) -> NDArray[np.float64]:
+    """Orthonormal DCT-II matrix, one basis vector a row."""
+    k = np.arange(size)[:, None]
+    matrix: NDArray[np.float64] = np.cos(np.pi * k * (2 * np.arange(size) + 1) / (2 * size)) * np.sqrt(2 / size)
+    matrix[0] /= np.sqrt(2)
+    return matrix
+
+
+# The sum of a block's 63 AC coefficients is the pixels weighted by these: w w' - 1/8, w the DCT's column sums.
+_AC_WEIGHTS = np.outer(_dct_matrix(BLOCK).sum(axis=0), _dct_matrix(BLOCK).sum(axis=0)) - 1 / BLOCK
 
 FRAME_FEATURES = {
     "noise_energy": "sum of the squared high-pass residual over the frame (grey levels squared)",
@@ -58,16 +69,15 @@ def frame_features(luma: Plane, *, full_range: bool) -> dict[str, float]:
     """
     gain = 1.0 if full_range else _LIMITED_RANGE_GAIN
     black = 0 if full_range else _LIMITED_RANGE_BLACK
+    sums = luma_sums(luma)
     return (
-        _neighbourhood_features(luma, gain)
-        | _dct_features(luma, gain, black)
-        | {"boundary_inconsistency": gain * _grid_line_spread(luma)}
+        _neighbourhood_features(sums, luma.size, gain)
+        | _dct_features(sums, luma.shape, gain, black)
+        | {"boundary_inconsistency": gain * _grid_line_spread(sums, luma.shape)}
     )
 
 
-def _neighbourhood_features(luma: Plane, gain: float) -> dict[str, float]:
-    sums = neighbourhood_sums(luma)
-    n = luma.size
+def _neighbourhood_features(sums: LumaSums, n: int, gain: float) -> dict[str, float]:
     gain_2 = gain * gain
     noise_mean = sums.residual_2 / n
     gradient_mean = sums.gradient / n
@@ -81,28 +91,35 @@ def _neighbourhood_features(luma: Plane, gain: float) -> dict[str, float]:
     }
 
 
-def _dct_features(luma: Plane, gain: float, black: int) -> dict[str, float]:
-    sums = block_sums(luma)
-    dc = sums.total / _BLOCK
-    n_coefficients = _COEFFICIENTS * dc.size
-    ac_mean = float(np.sum(sums.ac_coefficients)) / n_coefficients
+def _dct_features(sums: LumaSums, shape: tuple[int, ...], gain: float, black: int) -> dict[str, float]:
+    """Figures of the blocks' DCT, by linearity and Parseval's theorem without any transform."""
+    n_blocks = -(-shape[0] // BLOCK) * -(-shape[1] // BLOCK)
+    total = int(sums.in_block.sum())
+    # relative to one place in the block, so that flat blocks have exactly no AC
+    relative = (sums.in_block - sums.in_block[0, 0]).astype(np.float64)
+    ac_mean = float(np.sum(_AC_WEIGHTS * relative)) / (BLOCK * BLOCK * n_blocks)
     # 64 times the energy is a whole number, so that a flat frame has exactly none
-    ac_energy = int(np.sum(_COEFFICIENTS * sums.squares - sums.total * sums.total)) / _COEFFICIENTS
-    ac_variance = max(ac_energy / n_coefficients - ac_mean**2, 0.0)
+    ac_energy = (BLOCK * BLOCK * sums.padded_2 - sums.block_total_2) / (BLOCK * BLOCK)
+    ac_variance = max(ac_energy / (BLOCK * BLOCK * n_blocks) - ac_mean**2, 0.0)
+    # whole numbers again: n^2 times the variance of the block totals
+    dc_variance = (n_blocks * sums.block_total_2 - total * total) / (n_blocks * BLOCK) ** 2
     return {
-        "dct_dc_mean": gain * (float(dc.mean()) - _BLOCK * black),
-        "dct_dc_std": gain * float(dc.std()),
+        "dct_dc_mean": gain * (total / (n_blocks * BLOCK) - BLOCK * black),
+        "dct_dc_std": gain * sqrt(dc_variance),
         "dct_ac_mean": gain * ac_mean,
         "dct_ac_std": gain * sqrt(ac_variance),
         "dct_ac_energy": gain * gain * ac_energy,
     }
 
 
-def _grid_line_spread(luma: Plane) -> float:
-    rows = luma[_BLOCK::_BLOCK].std(axis=1)
-    columns = luma[:, _BLOCK::_BLOCK].std(axis=0)
-    lines = np.concatenate([rows, columns])
-    return float(lines.mean()) if lines.size else 0.0
+def _grid_line_spread(sums: LumaSums, shape: tuple[int, ...]) -> float:
+    """Mean standard deviation along every 8th row and column."""
+    height, width = shape
+    totals = np.concatenate([sums.rows / width, sums.columns[BLOCK::BLOCK] / height])
+    squares = np.concatenate([sums.rows_2 / width, sums.columns_2[BLOCK::BLOCK] / height])
+    if totals.size == 0:
+        return 0.0
+    return float(np.sqrt(np.maximum(squares - totals**2, 0.0)).mean())
 
 
 class ClassicExtractor:
