@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import float32, float64, int16, int32, int64, uint16, uint32
+from numba import float32, int16, int32, int64, uint16, uint32
 from numpy.typing import NDArray
 
 from fvc_kedro.video.frame import Plane
