@@ -36,7 +36,7 @@ def outcomes(tasks, execution):
 
 @pytest.mark.parametrize("execution", [LOCAL, SERIAL])
 def test_values_come_back_under_their_names(execution):
-    tasks = {str(number): Task(double, (number,), "k") for number in range(5)}
+    tasks = {str(number): Task(double, (number,)) for number in range(5)}
     assert {name: outcome.value for name, outcome in outcomes(tasks, execution).items()} == {
         str(number): 2 * number for number in range(5)
     }
@@ -44,7 +44,7 @@ def test_values_come_back_under_their_names(execution):
 
 @pytest.mark.parametrize("execution", [LOCAL, SERIAL])
 def test_a_failure_costs_only_its_video(execution):
-    tasks = {"a": Task(double, (1,), "k"), "b": Task(refuse, (), "k"), "c": Task(stumble, (), "k")}
+    tasks = {"a": Task(double, (1,)), "b": Task(refuse, ()), "c": Task(stumble, ())}
     found = outcomes(tasks, execution)
     assert found["a"].value == 2
     assert found["b"].failure == "no picture in it"
@@ -52,8 +52,8 @@ def test_a_failure_costs_only_its_video(execution):
 
 
 def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():
-    tasks = {"crash": Task(crash, (), "k"), "hang": Task(hang, (), "k")}
-    tasks |= {str(number): Task(double, (number,), "k") for number in range(6)}
+    tasks = {"crash": Task(crash, ()), "hang": Task(hang, ())}
+    tasks |= {str(number): Task(double, (number,)) for number in range(6)}
     found = outcomes(tasks, LOCAL)
     assert "died (exit code 7)" in found["crash"].failure
     assert "time limit of 3 s" in found["hang"].failure
@@ -61,7 +61,7 @@ def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():
 
 
 def test_the_dearest_start_first():
-    tasks = {name: Task(double, (1,), "k", cost) for name, cost in (("a", 1.0), ("b", 3.0), ("c", 2.0))}
+    tasks = {name: Task(double, (1,), cost) for name, cost in (("a", 1.0), ("b", 3.0), ("c", 2.0))}
     assert [name for name, _ in run_tasks(tasks, Execution("local", workers=1), "testing")] == ["b", "c", "a"]
 
 

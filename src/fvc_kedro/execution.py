@@ -1,7 +1,8 @@
 """How many videos are worked on at once, and what happens when one of them fails.
 
-One function, :func:`run_tasks`, maps a picklable function over videos. Another engine (a cluster)
-takes its place by yielding the same outcomes.
+One function, :func:`run_tasks`, maps picklable functions over videos. An engine for a cluster is one
+more entry of ``_ENGINES``: a function that runs tasks and yields, for each, its name and a callable
+that returns its value or raises what went wrong.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
@@ -20,9 +23,14 @@ from tqdm import tqdm
 
 from fvc_kedro.video import UnusableVideoError
 
+if sys.platform != "win32":
+    import resource
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_FRAMES_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,28 @@ class Execution:
         Processes at once; -1 for one a core.
     timeout_s : float
         Longest a task may take, in seconds, before it counts as failed (``local`` only).
+    memory_mb : int
+        Most memory that a worker may take, in MiB, before its task counts as failed (``local`` only, on
+        Linux).
     """
 
     engine: str = "local"
     workers: int = -1
     timeout_s: float = 600.0
+    memory_mb: int = 4096
 
     @property
     def n_workers(self) -> int:
         """Number of processes."""
-        return len(os.sched_getaffinity(0)) if self.workers == -1 else self.workers
+        return _available_cores() if self.workers == -1 else self.workers
+
+    def frames_ahead(self, n_videos: int) -> int:
+        """Frames to decode ahead on a second thread of each worker: some where cores would be idle, else none."""
+        return _FRAMES_AHEAD if 2 * min(n_videos, self.n_workers) <= _available_cores() else 0
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +80,13 @@ class Task:
         Picklable.
     arguments : tuple
         Its arguments, picklable.
-    key : str
-        Hexadecimal digest of all that the result depends on.
     cost : float
         Expected effort, in any unit: dearer tasks start earlier.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    key: str
     cost: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Tasks by video id, not done yet: a dataset does them when it saves the batch."""
-
-    tasks: Mapping[str, Task]
-    execution: Execution
-    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +128,20 @@ def _outcome(name: str, result: Callable[[], Any], timeout_s: float) -> Outcome:
     except TimeoutError:
         return Outcome(failure=f"gave no result within the time limit of {timeout_s:g} s (execution.timeout_s)")
     except ProcessExpired as error:
-        return Outcome(failure=f"the worker process died (exit code {error.exitcode})")
+        return Outcome(failure=_cause_of_death(error.exitcode))
     except MemoryError:
-        return Outcome(failure="the worker ran out of memory")
+        return Outcome(failure="needs more memory than a worker may take (execution.memory_mb)")
     except Exception as error:
         logger.exception("Unforeseen error with the video %s", name)
         return Outcome(failure=f"unforeseen {type(error).__name__}: {error}")
+
+
+def _cause_of_death(exit_code: int) -> str:
+    try:
+        cause = signal.Signals(-exit_code).name
+    except ValueError:
+        cause = f"exit code {exit_code}"
+    return f"the worker process died ({cause}), as a decoder does that meets what it was not written for"
 
 
 def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -136,7 +152,13 @@ def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Iterator[tuple[str
 def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
     dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
     n_workers = min(execution.n_workers, len(tasks))
-    with ProcessPool(max_workers=n_workers, context=_process_context()) as pool:
+    pool = ProcessPool(
+        max_workers=n_workers,
+        context=_process_context(),
+        initializer=_limit_memory,
+        initargs=(execution.memory_mb,),
+    )
+    with pool:
         futures: dict[Any, str] = {
             pool.schedule(tasks[name].function, args=tasks[name].arguments, timeout=execution.timeout_s): name
             for name in dearest_first
@@ -147,6 +169,14 @@ def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tu
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
+
+
+def _limit_memory(memory_mb: int) -> None:
+    """Let this process ask for no more than so much memory: an allocation beyond it fails, the machine does not."""
+    if sys.platform == "linux":
+        _, ceiling = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if ceiling < 0 else min(limit, ceiling), ceiling))
 
 
 def _process_context() -> Any:

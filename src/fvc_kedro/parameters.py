@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fvc_kedro.execution import Execution
 from fvc_kedro.forensics import FAMILIES
+from fvc_kedro.video import Limits
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Kernel = Literal["linear", "rbf"]
@@ -54,6 +55,10 @@ class LimitParameters(Parameters):
     max_pixels: int = Field(ge=1)
     max_frames: int = Field(ge=1)
     max_seconds: float = Field(gt=0)
+
+    def to_limits(self) -> Limits:
+        """Return the same limits as videos take them."""
+        return Limits(self.max_pixels, self.max_frames, self.max_seconds)
 
 
 class IngestionParameters(Parameters):
@@ -127,6 +132,7 @@ class ExecutionParameters(Parameters):
     engine: Literal["local", "serial"]
     workers: int = Field(ge=-1)
     timeout_s: float = Field(gt=0)
+    memory_mb: int = Field(ge=1024)
 
     @model_validator(mode="after")
     def _some_worker(self) -> ExecutionParameters:
@@ -136,7 +142,7 @@ class ExecutionParameters(Parameters):
 
     def to_execution(self) -> Execution:
         """Return the same settings as the engine takes them."""
-        return Execution(self.engine, self.workers, self.timeout_s)
+        return Execution(self.engine, self.workers, self.timeout_s, self.memory_mb)
 
 
 GROUPS: dict[str, type[Parameters]] = {

@@ -83,7 +83,7 @@ def test_other_labels_conflicts_and_repeats_are_rejected_by_name(corpus):
     usable = checked.filter(pl.col("reason").is_null())["video_id"].to_list()
     record = dict.fromkeys(("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate", "rotation"), 1)
     record |= {"codec": "h264", "pixel_format": "yuv420p"}
-    inspections = Outcomes({name: record | {"sha256": name} for name in usable}, {})
+    inspections = Outcomes({name: {"facts": record | {"sha256": name}} for name in usable}, {})
     index, rejected = index_videos(checked, inspections)
     assert (len(index), len(rejected)) == (3, 6)
 

@@ -1,14 +1,16 @@
 """Videos made once, measurements taken once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
 from fvc_kedro.datasets.made_videos import RecipeBatch
-from fvc_kedro.execution import Batch, Execution, Task
+from fvc_kedro.datasets.records import Measurement, MeasurementBatch
+from fvc_kedro.execution import Execution
 from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
 
@@ -100,51 +102,69 @@ def test_a_key_tells_recipes_apart(other):
     assert recipe().key != other.key
 
 
-def note(log, value):
+def note(log, value, parts):
     with log.open("a") as file:
-        file.write(f"{value}\n")
+        file.write(f"{value}:{'+'.join(parts)}\n")
     if value < 0:
         raise UnusableVideoError("negative")
-    return {"value": value}
+    return {part: {"value": value} for part in parts}
 
 
-def measuring(log, **values):
-    return Batch({name: Task(note, (log, value), f"ab{value}") for name, value in values.items()}, SERIAL, "measuring")
+def measuring(log, *, parts=("x",), **values):
+    measurements = {
+        name: Measurement(partial(note, log, value), {part: f"ab{part}{value}" for part in parts})
+        for name, value in values.items()
+    }
+    return MeasurementBatch(measurements, SERIAL, "measuring")
 
 
-def test_what_is_measured_is_not_measured_again(tmp_path):
-    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
-    dataset.save(measuring(log, a=1, b=2))
-    dataset.save(measuring(log, a=1, b=2, c=3))
-    assert log.read_text().split() == ["1", "2", "3"]
-    assert dataset.load().values == {"a": {"value": 1}, "b": {"value": 2}, "c": {"value": 3}}
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log"
 
 
-def test_going_back_to_old_parameters_measures_nothing(tmp_path):
-    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+@pytest.fixture
+def records(tmp_path):
+    return RecordsDataset(path=str(tmp_path / "records"))
+
+
+def test_what_is_measured_is_not_measured_again(records, log):
+    records.save(measuring(log, a=1, b=2))
+    records.save(measuring(log, a=1, b=2, c=3))
+    assert log.read_text().split() == ["1:x", "2:x", "3:x"]
+    assert records.load().values == {name: {"x": {"value": number}} for name, number in (("a", 1), ("b", 2), ("c", 3))}
+
+
+def test_a_new_part_is_measured_alone(records, log):
+    records.save(measuring(log, parts=("x", "y"), a=1))
+    records.save(measuring(log, parts=("x", "y", "z"), a=1))
+    assert log.read_text().split() == ["1:x+y", "1:z"]
+    assert set(records.load().values["a"]) == {"x", "y", "z"}
+
+
+def test_going_back_to_old_parameters_measures_nothing(records, log):
     for value in (1, 2, 1):
-        dataset.save(measuring(log, a=value))
-    assert log.read_text().split() == ["1", "2"]
-    assert dataset.load().values == {"a": {"value": 1}}
+        records.save(measuring(log, a=value))
+    assert log.read_text().split() == ["1:x", "2:x"]
+    assert records.load().values == {"a": {"x": {"value": 1}}}
 
 
-def test_failures_are_told_and_tried_again(tmp_path):
-    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+def test_failures_are_told_and_tried_again(records, log):
     for _ in range(2):
-        dataset.save(measuring(log, a=1, b=-1))
-        assert dataset.load().failures == {"b": "negative"}
-    assert log.read_text().split() == ["1", "-1", "-1"]
+        records.save(measuring(log, a=1, b=-1))
+        assert records.load().failures == {"b": "negative"}
+    assert log.read_text().split() == ["1:x", "-1:x", "-1:x"]
 
 
-def test_an_interrupted_batch_takes_up_where_it_was(tmp_path):
-    def interrupt():
-        raise KeyboardInterrupt
+def interrupt(_):
+    raise KeyboardInterrupt
 
-    dataset, log = RecordsDataset(path=str(tmp_path / "records")), tmp_path / "log"
+
+def test_an_interrupted_batch_takes_up_where_it_was(records, log):
     whole = measuring(log, a=1, b=2, c=3)
-    broken = Batch(dict(whole.tasks) | {"b": Task(interrupt, (), "ab2")}, SERIAL, "measuring")
+    broken = replace(whole, measurements=dict(whole.measurements) | {"b": Measurement(interrupt, {"x": "abx2"})})
     with pytest.raises(KeyboardInterrupt):
-        dataset.save(broken)
-    dataset.save(whole)
-    assert log.read_text().split() == ["1", "2", "3"]
-    assert list(dataset.load().values) == ["a", "b", "c"]
+        records.save(broken)
+    records.save(whole)
+    assert log.read_text().split() == ["1:x", "2:x", "3:x"]
+    assert list(records.load().values) == ["a", "b", "c"]

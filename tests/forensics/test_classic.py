@@ -118,7 +118,7 @@ def test_a_view_with_a_stride_is_read_as_its_copy():
 
 def test_a_video_has_the_mean_of_its_frames_and_the_facts_of_its_container():
     pixels = np.random.default_rng(8).integers(0, 256, (6, 24, 32), dtype=np.uint8)
-    measured = measure(VideoArray(pixels, fps=30.0), ["classic"], num_frames=1000)
+    measured = measure(VideoArray(pixels, fps=30.0), ["classic"], num_frames=1000)["classic"]
     assert list(measured) == list(FAMILIES["classic"].features)
     assert len(measured) == 15
     per_frame = [frame_features(frame, full_range=True) for frame in pixels]
@@ -131,14 +131,14 @@ def test_a_video_has_the_mean_of_its_frames_and_the_facts_of_its_container():
 
 def test_only_the_sampled_frames_are_seen():
     pixels = np.random.default_rng(9).integers(0, 256, (9, 24, 32), dtype=np.uint8)
-    measured = measure(VideoArray(pixels), ["classic"], num_frames=1)
+    measured = measure(VideoArray(pixels), ["classic"], num_frames=1)["classic"]
     assert measured["noise_mean"] == pytest.approx(frame_features(pixels[4], full_range=True)["noise_mean"])
 
 
 def test_a_region_is_measured_as_a_video_of_its_own():
     pixels = np.random.default_rng(10).integers(0, 256, (3, 40, 60), dtype=np.uint8)
-    part = measure(VideoArray(pixels), ["classic"], 10, region=(8, 4, 32, 24))
-    alone = measure(VideoArray(np.ascontiguousarray(pixels[:, 4:28, 8:40])), ["classic"], 10)
+    part = measure(VideoArray(pixels), ["classic"], 10, region=(8, 4, 32, 24))["classic"]
+    alone = measure(VideoArray(np.ascontiguousarray(pixels[:, 4:28, 8:40])), ["classic"], 10)["classic"]
     for name in FRAME_FEATURES:
         assert part[name] == alone[name]
 

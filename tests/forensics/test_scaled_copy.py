@@ -50,7 +50,7 @@ def test_small_pictures_have_finite_values(shape):
 def test_colour_spread_is_measured_by_channel():
     pixels = np.zeros((2, 32, 32, 3), np.uint8)
     pixels[:, :, 16:, 2] = 200
-    measured = measure(VideoArray(pixels), ["scaled_copy"], 10)
+    measured = measure(VideoArray(pixels), ["scaled_copy"], 10)["scaled_copy"]
     assert measured["red_spread"] == pytest.approx(100, abs=2)
     assert measured["blue_spread"] == pytest.approx(0, abs=2)
     assert list(measured) == feature_names(["scaled_copy"])

@@ -1,5 +1,6 @@
 """Nodes of ingestion, sample corpus, features, scaling and reporting as plain functions on videos in memory."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -24,7 +25,7 @@ from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 SVM_2 = PARAMETERS["svm"] | {"n_folds": 2}
 EXECUTION = PARAMETERS["execution"]
-LIMITS = LimitParameters(**PARAMETERS["ingestion"]["limits"])
+LIMITS = LimitParameters(**PARAMETERS["ingestion"]["limits"]).to_limits()
 
 
 def video(seed=0, n_frames=20, height=48, width=64, rotation=0):
@@ -104,7 +105,7 @@ def test_ids_are_stable_readable_and_different():
 def test_a_video_over_a_limit_is_told_which(limit, value):
     assert ingestion.inspect_video(video(), LIMITS)["width"] == 64
     with pytest.raises(UnusableVideoError, match=f"over a limit.*{limit}"):
-        ingestion.inspect_video(video(), LIMITS.model_copy(update={limit: value}))
+        ingestion.inspect_video(video(), replace(LIMITS, **{limit: value}))
 
 
 def test_inspections_are_asked_for_usable_rows_only():
@@ -112,10 +113,9 @@ def test_inspections_are_asked_for_usable_rows_only():
     videos = {name: video(seed) for seed, name in enumerate(("a.mp4", "b.mp4", "c.mp4"))}
     videos["d.mp4"] = RefusedVideo("outside")
     batch = ingestion.inspect_videos(checked, videos, PARAMETERS["ingestion"], EXECUTION)
-    assert len(batch.tasks) == 4
-    assert len({task.key for task in batch.tasks.values()}) == 4
-    first = batch.tasks[checked["video_id"][0]]
-    assert first.function(*first.arguments)["n_frames"] == 20
+    assert len(batch.measurements) == 4
+    assert len({one.keys["facts"] for one in batch.measurements.values()}) == 4
+    assert batch.measurements[checked["video_id"][0]].function(("facts",))["facts"]["n_frames"] == 20
 
 
 def inspection(sha256):
@@ -125,7 +125,7 @@ def inspection(sha256):
 
 def indexed(rows, hashes):
     checked = check(manifest(*rows))
-    values = {v: inspection(h) for v, h in zip(checked["video_id"], hashes, strict=True) if h}
+    values = {v: {"facts": inspection(h)} for v, h in zip(checked["video_id"], hashes, strict=True) if h}
     failures = {v: "truncated" for v, h in zip(checked["video_id"], hashes, strict=True) if not h}
     return ingestion.index_videos(checked, Outcomes(values, failures))
 
@@ -298,23 +298,21 @@ def test_features_are_tabulated_as_measured_and_failures_named():
     videos = {"a.mp4": video(1), "b.mp4": video(2), "c.mp4": video(3)}
     index = index_of(videos)
     batch = measure_features(index, videos, PARAMETERS["features"], EXECUTION)
-    values = {name: task.function(*task.arguments) for name, task in batch.tasks.items() if name != "v1"}
+    values = {name: one.function(("classic",)) for name, one in batch.measurements.items() if name != "v1"}
     table, failed = tabulate_features(index, Outcomes(values, {"v1": "hung"}), PARAMETERS["features"])
     assert table["video_id"].to_list() == ["v0", "v2"]
     assert len(table.columns) == 3 + 15
-    assert table["noise_mean"].to_list() == [values["v0"]["noise_mean"], values["v2"]["noise_mean"]]
+    assert table["noise_mean"].to_list() == [values[name]["classic"]["noise_mean"] for name in ("v0", "v2")]
     assert failed.rows() == [("v1", "b.mp4", "hung")]
 
 
 def test_measurements_are_keyed_by_content_and_settings():
     videos = {"a.mp4": video(1), "b.mp4": video(1), "c.mp4": video(3)}
-    keys = [
-        task.key
-        for task in measure_features(index_of(videos), videos, PARAMETERS["features"], EXECUTION).tasks.values()
-    ]
+    batch = measure_features(index_of(videos), videos, PARAMETERS["features"], EXECUTION)
+    keys = [one.keys["classic"] for one in batch.measurements.values()]
     assert keys[0] == keys[1] != keys[2]
     fewer = measure_features(index_of(videos), videos, PARAMETERS["features"] | {"num_frames": 3}, EXECUTION)
-    assert fewer.tasks["v0"].key != keys[0]
+    assert fewer.measurements["v0"].keys["classic"] != keys[0]
 
 
 def test_scaled_copies_and_their_geometry(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from clips import write_clip
 from fvc_kedro.video import UnusableVideoError, VideoFile, probe
-from fvc_kedro.video.geometry import Letterbox
+from fvc_kedro.video.geometry import Letterbox, displayed_size
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (20, 48, 64), dtype=np.uint8)
 
@@ -18,7 +18,7 @@ def clip(tmp_path):
 
 
 def test_facts_of_a_video(clip):
-    info = probe(clip)
+    info, _ = probe(clip)
     assert (info.width, info.height, info.n_frames) == (64, 48, 20)
     assert info.fps == pytest.approx(30000 / 1001)
     assert info.duration_s == pytest.approx(20 * 1001 / 30000)
@@ -28,7 +28,7 @@ def test_facts_of_a_video(clip):
 def test_the_bitrate_is_that_of_the_video_stream(clip):
     with av.open(str(clip)) as container:
         n_bytes = sum(packet.size for packet in container.demux(video=0))
-    info = probe(clip)
+    info, _ = probe(clip)
     assert info.bitrate == pytest.approx(8 * n_bytes / info.duration_s)
 
 
@@ -47,9 +47,9 @@ def with_rotation(path, degrees):
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
 def test_rotation_is_read_counter_clockwise(tmp_path, clockwise):
     path = with_rotation(write_clip(tmp_path / "turned.mp4", PIXELS), clockwise)
-    info = probe(path)
+    info, _ = probe(path)
     assert info.rotation == (360 - clockwise) % 360
-    assert info.displayed_size == ((64, 48) if clockwise == 180 else (48, 64))
+    assert displayed_size(info.width, info.height, info.rotation) == ((64, 48) if clockwise == 180 else (48, 64))
 
 
 def test_a_turned_video_is_letterboxed_upright(tmp_path):
@@ -107,4 +107,4 @@ def test_sound_alone_is_no_video(tmp_path):
 
 
 def test_one_frame_is_a_video(tmp_path):
-    assert probe(write_clip(tmp_path / "one.mp4", PIXELS[:1])).n_frames == 1
+    assert probe(write_clip(tmp_path / "one.mp4", PIXELS[:1]))[0].n_frames == 1

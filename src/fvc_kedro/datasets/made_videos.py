@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 
 from fvc_kedro.datasets.json_file import read_json, write_json
 from fvc_kedro.execution import Execution, Outcomes, Task, run_tasks
-from fvc_kedro.video import VideoFile, VideoRecipe
+from fvc_kedro.video import MadeVideo, VideoFile, VideoInfo, VideoRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,19 @@ class RecipeBatch:
     description: str
 
 
-class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[VideoFile]]):
+def _make_video(recipe: VideoRecipe, path: Path) -> dict[str, Any]:
+    """Make one video; return what is noted of it."""
+    recipe.write(path)
+    video = VideoFile(path)
+    return {"bytes": video.n_bytes, "sha256": video.content_hash, "info": asdict(video.info)}
+
+
+class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
     """Makes the videos of a batch of recipes, in parallel, each in one decode-transform-encode stream.
 
     A video already made by the same recipe is left as it is; one whose id is no longer in the batch is
-    removed. Beside each ``<video_id>.mp4`` lies a ``<video_id>.json`` that tells its recipe.
+    removed. Beside each ``<video_id>.mp4`` lies a ``<video_id>.json`` that tells its recipe, its content
+    hash and its container facts, so that a thousand copies need not be opened to be described.
 
     Parameters
     ----------
@@ -45,24 +53,28 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[VideoFile]]):
         self._remove_others(set(data.recipes))
         keys = {name: recipe.key for name, recipe in data.recipes.items()}
         tasks = {
-            name: Task(recipe.write, (self._video(name),), key=keys[name])
+            name: Task(_make_video, (recipe, self._video(name)), recipe.cost)
             for name, recipe in data.recipes.items()
             if not self._is_made(name, keys[name])
         }
         for name in tasks:
-            self._recipe(name).unlink(missing_ok=True)
+            self._note(name).unlink(missing_ok=True)
             self._video(name).unlink(missing_ok=True)
         failures: dict[str, str] = {}
         for name, outcome in run_tasks(tasks, data.execution, data.description):
             if outcome.failure is None:
-                write_json(self._recipe(name), {"key": keys[name], "bytes": self._video(name).stat().st_size})
+                write_json(self._note(name), {"key": keys[name]} | outcome.value)
             else:
                 failures[name] = outcome.failure
         write_json(self._contents, {"videos": sorted(set(data.recipes) - set(failures)), "failures": failures})
 
-    def load(self) -> Outcomes[VideoFile]:
+    def load(self) -> Outcomes[MadeVideo]:
         contents = read_json(self._contents)
-        return Outcomes({name: VideoFile(self._video(name)) for name in contents["videos"]}, contents["failures"])
+        return Outcomes({name: self._load_video(name) for name in contents["videos"]}, contents["failures"])
+
+    def _load_video(self, name: str) -> MadeVideo:
+        note = read_json(self._note(name))
+        return MadeVideo(self._video(name), VideoInfo(**note["info"]), note["sha256"])
 
     @property
     def _contents(self) -> Path:
@@ -71,14 +83,15 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[VideoFile]]):
     def _video(self, name: str) -> Path:
         return self._path / f"{name}.mp4"
 
-    def _recipe(self, name: str) -> Path:
+    def _note(self, name: str) -> Path:
         return self._path / f"{name}.json"
 
     def _is_made(self, name: str, key: str) -> bool:
-        recipe, video = self._recipe(name), self._video(name)
-        if not (recipe.exists() and video.exists()):
+        note, video = self._note(name), self._video(name)
+        if not (note.exists() and video.exists()):
             return False
-        return bool(read_json(recipe) == {"key": key, "bytes": video.stat().st_size})
+        noted = read_json(note)
+        return bool(noted["key"] == key and noted.get("bytes") == video.stat().st_size and "info" in noted)
 
     def _remove_others(self, names: set[str]) -> None:
         for file in [*self._path.glob("*.mp4"), *self._path.glob("*.json")]:

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
 
 from fvc_kedro.datasets.json_file import read_json, write_json
-from fvc_kedro.execution import Batch, Outcomes, Task, run_tasks
+from fvc_kedro.execution import Execution, Outcomes, Task, run_tasks
 
 Record = dict[str, Any]
 
 
-class RecordsDataset(AbstractDataset[Batch, Outcomes[Record]]):
-    """Runs a batch of tasks that each give a dictionary, and keeps each as a JSON file.
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What is to be measured on one video, in parts that are kept and made anew one by one.
 
-    A record is stored under its task's key as soon as it is there, so an interrupted run takes up
-    where it was and a changed parameter or video is measured anew. Failures are not stored: the next
-    run tries again.
+    Parameters
+    ----------
+    function : callable
+        Picklable; takes a tuple of the parts wanted and returns a record for each, by part.
+    keys : mapping of str to str
+        For each part, the hexadecimal digest of all that its record depends on.
+    cost : float
+        Expected effort, in any unit: dearer measurements start earlier.
+    """
+
+    function: Callable[[tuple[str, ...]], Mapping[str, Record]]
+    keys: Mapping[str, str]
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementBatch:
+    """Measurements by video id, not taken yet: the dataset takes them when it saves the batch."""
+
+    measurements: Mapping[str, Measurement]
+    execution: Execution
+    description: str
+
+
+class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record]]]):
+    """Takes the measurements of a batch, and keeps each part's record as a JSON file.
+
+    A record is stored under its key as soon as it is there, so an interrupted run takes up where it was
+    and only what a changed video, parameter or feature family touches is measured anew. Failures are
+    not stored: the next run tries again.
 
     Parameters
     ----------
@@ -32,23 +62,33 @@ class RecordsDataset(AbstractDataset[Batch, Outcomes[Record]]):
         self._path = Path(path)
         self.metadata = metadata
 
-    def save(self, data: Batch) -> None:
-        failures: dict[str, str] = {}
-        missing: dict[str, Task] = {
-            name: task for name, task in data.tasks.items() if not self._file(task.key).exists()
+    def save(self, data: MeasurementBatch) -> None:
+        wanted = {name: self._parts_to_measure(one) for name, one in data.measurements.items()}
+        tasks = {
+            name: Task(one.function, (wanted[name],), one.cost)
+            for name, one in data.measurements.items()
+            if wanted[name]
         }
-        for name, outcome in run_tasks(missing, data.execution, data.description):
+        failures: dict[str, str] = {}
+        for name, outcome in run_tasks(tasks, data.execution, data.description):
             if outcome.failure is None:
-                write_json(self._file(missing[name].key), outcome.value)
+                for part in wanted[name]:
+                    write_json(self._file(data.measurements[name].keys[part]), outcome.value[part])
             else:
                 failures[name] = outcome.failure
-        keys = {name: task.key for name, task in data.tasks.items() if name not in failures}
+        keys = {name: dict(one.keys) for name, one in data.measurements.items() if name not in failures}
         write_json(self._contents, {"keys": keys, "failures": failures})
 
-    def load(self) -> Outcomes[Record]:
+    def load(self) -> Outcomes[dict[str, Record]]:
         contents = read_json(self._contents)
-        values = {name: read_json(self._file(key)) for name, key in contents["keys"].items()}
+        values = {
+            name: {part: read_json(self._file(key)) for part, key in keys.items()}
+            for name, keys in contents["keys"].items()
+        }
         return Outcomes(values, contents["failures"])
+
+    def _parts_to_measure(self, measurement: Measurement) -> tuple[str, ...]:
+        return tuple(part for part, key in measurement.keys.items() if not self._file(key).exists())
 
     @property
     def _contents(self) -> Path:

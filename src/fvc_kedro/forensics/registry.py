@@ -8,9 +8,11 @@ from math import isfinite
 from typing import Protocol
 
 from fvc_kedro.forensics import classic, scaled_copy
+from fvc_kedro.video.ahead import decoded_ahead
+from fvc_kedro.video.container import UnusableVideoError
 from fvc_kedro.video.frame import Frame, Rectangle
 from fvc_kedro.video.handle import Video
-from fvc_kedro.video.probe import UnusableVideoError, VideoInfo
+from fvc_kedro.video.probe import VideoInfo
 from fvc_kedro.video.sampling import uniform_indices
 
 
@@ -55,8 +57,12 @@ def feature_names(families: Sequence[str]) -> list[str]:
 
 
 def measure(
-    video: Video, families: Sequence[str], num_frames: int, region: Rectangle | None = None
-) -> dict[str, float]:
+    video: Video,
+    families: Sequence[str],
+    num_frames: int,
+    region: Rectangle | None = None,
+    frames_ahead: int = 0,
+) -> dict[str, dict[str, float]]:
     """Measure feature families on uniformly sampled frames of a video.
 
     Parameters
@@ -68,31 +74,32 @@ def measure(
         Frames to sample; a shorter video is taken whole.
     region : (x, y, width, height), optional
         Part of the picture to look at, in pixels; all of it by default.
+    frames_ahead : int
+        Frames that a second thread decodes ahead; 0 decodes on this thread. The values are the same.
 
     Returns
     -------
     dict
-        A finite value for each feature.
+        For each family, a finite value for each of its features.
 
     Raises
     ------
     UnusableVideoError
-        If no frame can be decoded or a value is not finite.
+        If frames cannot be decoded or a value is not finite.
     """
     info = video.info
-    extractors = [FAMILIES[family].extractor(info) for family in families]
+    extractors = {family: FAMILIES[family].extractor(info) for family in families}
     n_seen = 0
-    for frame in video.frames(uniform_indices(info.n_frames, num_frames)):
-        seen = frame if region is None else frame.crop(region)
-        for extractor in extractors:
-            extractor.update(seen)
-        n_seen += 1
+    with decoded_ahead(video.frames(uniform_indices(info.n_frames, num_frames)), frames_ahead) as frames:
+        for frame in frames:
+            seen = frame if region is None else frame.crop(region)
+            for extractor in extractors.values():
+                extractor.update(seen)
+            n_seen += 1
     if n_seen == 0:
         raise UnusableVideoError("no picture can be decoded")
-    values: dict[str, float] = {}
-    for extractor in extractors:
-        values |= extractor.result()
-    for name, value in values.items():
+    values = {family: extractor.result() for family, extractor in extractors.items()}
+    for name, value in ((name, value) for features in values.values() for name, value in features.items()):
         if not isfinite(value):
             raise UnusableVideoError(f"{name} is {value}, not a finite number")
     return values

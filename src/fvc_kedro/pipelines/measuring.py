@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import polars as pl
 
-from fvc_kedro.execution import Outcomes, Task
+from fvc_kedro.datasets.records import Measurement
+from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import FAMILIES, measure
 from fvc_kedro.video import Video
-from fvc_kedro.video.frame import Rectangle
 
 KEY_COLUMNS = ("video_id", "label", "group")
 FAILURE_SCHEMA = {"video_id": pl.String, "video_path": pl.String, "reason": pl.String}
@@ -21,22 +23,33 @@ def digest(*parts: object) -> str:
     return hashlib.sha256("\n".join(repr(part) for part in parts).encode()).hexdigest()
 
 
-def measuring_task(
+def measurement(
     video: Video,
     content_hash: str,
     families: Sequence[str],
-    num_frames: int,
+    sampling: Mapping[str, Any],
     cost: float,
-    region: Rectangle | None = None,
-) -> Task:
-    """Make the task of measuring one video, keyed by its content, the families' versions and the sampling."""
-    versions = [(family, FAMILIES[family].version) for family in families]
-    key = digest("measure", content_hash, versions, num_frames, region)
-    return Task(measure, (video, tuple(families), num_frames, region), key, cost)
+    frames_ahead: int = 0,
+) -> Measurement:
+    """Ask for the measurement of one video, each family kept by content, its version and the sampling.
+
+    ``sampling`` holds the arguments of :func:`fvc_kedro.forensics.measure` that the values depend on.
+    """
+    keys = {
+        family: digest("measure", content_hash, family, FAMILIES[family].version, sorted(sampling.items()))
+        for family in families
+    }
+    return Measurement(partial(_measure, video, dict(sampling), frames_ahead), keys, cost)
+
+
+def _measure(
+    video: Video, sampling: Mapping[str, Any], frames_ahead: int, families: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    return measure(video, families, frames_ahead=frames_ahead, **sampling)
 
 
 def feature_table(
-    corpus_index: pl.DataFrame, measurements: Outcomes[dict[str, float]], names: Mapping[str, str]
+    corpus_index: pl.DataFrame, measurements: Outcomes[dict[str, dict[str, float]]], names: Mapping[str, str]
 ) -> pl.DataFrame:
     """Lay out measurements as a table, sorted by video.
 
@@ -54,7 +67,10 @@ def feature_table(
     DataFrame
         Key columns, then a float column for each feature.
     """
-    values = measurements.values
+    values = {
+        video_id: {name: value for features in families.values() for name, value in features.items()}
+        for video_id, families in measurements.values.items()
+    }
     rows = [
         (*key, *(values[key[0]][name] for name in names))
         for key in corpus_index.select(KEY_COLUMNS).sort("video_id").iter_rows()

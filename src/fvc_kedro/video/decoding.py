@@ -1,4 +1,4 @@
-"""Decoding, frame by frame, on one thread."""
+"""Decoding, frame by frame, on one thread, of no more than what the frames wanted depend on."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
 
+from fvc_kedro.video.container import PacketTable, UnusableVideoError, open_video
 from fvc_kedro.video.frame import Frame
-from fvc_kedro.video.probe import UnusableVideoError
+
+# Codecs whose disposable pictures no other picture refers to, so that leaving one out changes no other.
+# (HEVC's may be referred to by higher temporal layers.)
+_CODECS_WITH_DISPOSABLE_PICTURES = frozenset({"h264"})
+_LEAST_SHARE = 0.9
 
 
-def decode(path: Path, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+def decode(path: Path, packets: PacketTable, indices: Iterable[int] | None = None) -> Iterator[Frame]:
     """Decode a file's frames in presentation order.
+
+    A frame's number is its rank among the presentation times of the packets; where they lack times,
+    frames are counted as they are decoded. What the frames wanted do not depend on is not decoded: groups of
+    pictures without any of them, and disposable pictures between them. A picture that the decoder
+    cannot make, or only with errors concealed, is left out.
 
     Parameters
     ----------
     path : Path
         The file.
+    packets : PacketTable
+        The file's packets.
     indices : iterable of int, optional
         Increasing numbers of the frames wanted; all of them by default. Decoding stops after the last.
 
@@ -28,29 +42,97 @@ def decode(path: Path, indices: Iterable[int] | None = None) -> Iterator[Frame]:
     Raises
     ------
     UnusableVideoError
-        If the decoder stops before the last frame wanted.
+        If the file cannot be opened or read, or, after the last frame, if less than nine tenths of those
+        wanted could be decoded.
     """
-    wanted = None if indices is None else iter(indices)
-    following = None if wanted is None else next(wanted, None)
-    if wanted is not None and following is None:
+    wanted = list(range(packets.n_frames)) if indices is None else [int(index) for index in indices]
+    n_decoded = 0
+    for frame in _decode(path, packets, wanted):
+        n_decoded += 1
+        yield frame
+    if n_decoded < _LEAST_SHARE * len(wanted):
+        raise UnusableVideoError(f"damaged: of {len(wanted)} frames wanted, only {n_decoded} can be decoded")
+
+
+def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Frame]:
+    plan = _Plan(packets, indices)
+    if plan.is_done:
         return
-    index = -1
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            start: float | None = None
-            for index, picture in enumerate(container.decode(stream)):
-                if start is None:
-                    start = picture.time or 0.0
-                if wanted is not None:
-                    if index != following:
-                        continue
-                    following = next(wanted, None)
-                yield Frame(picture, index, (picture.time or 0.0) - start)
-                if wanted is not None and following is None:
+    with open_video(path) as (container, stream):
+        context = stream.codec_context
+        number = -1
+        for packet in container.demux(stream):
+            if packet.size > 0:
+                number += 1
+                if number < plan.resume_at:
+                    continue
+                if context.name in _CODECS_WITH_DISPOSABLE_PICTURES:
+                    context.skip_frame = "DEFAULT" if plan.needs_picture_of(number) else "NONREF"
+            for picture in _pictures(context, packet):
+                frame = plan.place(picture)
+                if frame is not None:
+                    yield frame
+                if plan.is_done:
                     return
-    except av.FFmpegError as error:
-        raise UnusableVideoError(f"decoding stopped after frame {index}: {error.strerror or error}") from error
-    if index < 0:
-        raise UnusableVideoError("no picture can be decoded")
+            if plan.resume_at > number + 1:
+                context.flush_buffers()
+
+
+def _pictures(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:
+    """Decode a packet, or what the decoder still holds at the end; a damaged packet gives no picture."""
+    try:
+        return context.decode(packet if packet.size > 0 else None)
+    except (av.FFmpegError, EOFError):
+        return []
+
+
+class _Plan:
+    """Which frames are still wanted, and from which packet on the next one can be decoded."""
+
+    def __init__(self, packets: PacketTable, indices: list[int]) -> None:
+        self._packets = packets
+        self._indices = indices
+        self._wanted = frozenset(indices)
+        self._position = 0
+        self._count = 0
+        self._starts = packets.starts
+        self.resume_at = 0
+        self._look_ahead()
+
+    @property
+    def is_done(self) -> bool:
+        return self._position == len(self._indices)
+
+    def needs_picture_of(self, packet_number: int) -> bool:
+        """Whether the picture of a packet is wanted for itself."""
+        numbers = self._packets.frame_numbers
+        return numbers is None or int(numbers[packet_number]) in self._wanted
+
+    def place(self, picture: av.VideoFrame) -> Frame | None:
+        """Take in a decoded picture; return it as a frame if it is whole and wanted."""
+        index, time_s = self._number(picture)
+        if self.is_done or index < self._indices[self._position]:
+            return None
+        while not self.is_done and self._indices[self._position] < index:
+            self._position += 1
+        wanted = not self.is_done and self._indices[self._position] == index
+        if wanted:
+            self._position += 1
+        self._look_ahead()
+        return Frame(picture, index, time_s) if wanted and not picture.is_corrupt else None
+
+    def _number(self, picture: av.VideoFrame) -> tuple[int, float]:
+        times = self._packets.shown_times
+        if times is None:
+            self._count += 1
+            return self._count - 1, picture.time or 0.0
+        if picture.pts is None:
+            return -1, 0.0
+        index = int(np.searchsorted(times, picture.pts, side="right")) - 1
+        return index, float((picture.pts - int(times[0])) * self._packets.time_base)
+
+    def _look_ahead(self) -> None:
+        if self._starts is not None and not self.is_done:
+            first_frames, first_packets = self._starts
+            place = int(np.searchsorted(first_frames, self._indices[self._position], side="right")) - 1
+            self.resume_at = int(first_packets[max(place, 0)])

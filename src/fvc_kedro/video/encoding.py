@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import av
 
+from fvc_kedro.video.container import UnusableVideoError
 from fvc_kedro.video.frame import Frame
-from fvc_kedro.video.probe import UnusableVideoError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encod
         If there is no frame.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.mp4")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.mp4")
     try:
         _encode(partial, frames, fps, encoding)
         partial.replace(path)

@@ -14,6 +14,11 @@ _BLACK_LUMA = {False: 16, True: 0}  # by whether the luma has full range
 _NEUTRAL_CHROMA = 128
 
 
+def displayed_size(width: int, height: int, rotation: int) -> tuple[int, int]:
+    """Width and height of a picture in pixels as a player shows it, turned by ``rotation`` degrees."""
+    return (height, width) if rotation % 180 else (width, height)
+
+
 def letterbox_region(width: int, height: int, size: int) -> Rectangle:
     """Where a picture comes to lie when it is fitted into a square with its aspect kept.
 

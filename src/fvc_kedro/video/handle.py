@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from fvc_kedro.video.container import PacketTable, UnusableVideoError
 from fvc_kedro.video.decoding import decode
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.frame import Frame, Plane
-from fvc_kedro.video.probe import UnusableVideoError, VideoInfo, probe
+from fvc_kedro.video.probe import Limits, VideoInfo, probe
 
 
 class Video(Protocol):
@@ -21,6 +22,9 @@ class Video(Protocol):
     @property
     def info(self) -> VideoInfo:
         """Container facts."""
+
+    def inspect(self, limits: Limits) -> VideoInfo:
+        """Read the container facts, and refuse a video beyond the limits before it costs much."""
 
     @property
     def content_hash(self) -> str:
@@ -44,8 +48,18 @@ class VideoFile:
 
     path: Path
 
-    @cached_property
+    def __reduce__(self) -> tuple[type[VideoFile], tuple[Path]]:
+        return VideoFile, (self.path,)  # without the facts read so far: another process may find another file
+
+    @property
     def info(self) -> VideoInfo:
+        return self._probed[0]
+
+    def inspect(self, limits: Limits) -> VideoInfo:
+        return probe(self.path, limits)[0]
+
+    @cached_property
+    def _probed(self) -> tuple[VideoInfo, PacketTable]:
         return probe(self.path)
 
     @cached_property
@@ -66,7 +80,30 @@ class VideoFile:
         return f"{self.path}: {status.st_size} bytes, changed at {status.st_mtime_ns}"
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
-        return decode(self.path, indices)
+        return decode(self.path, self._probed[1], indices)
+
+
+@dataclass(frozen=True)
+class MadeVideo:
+    """A video that the project has made, whose facts it has noted: only its frames are read from the file."""
+
+    path: Path
+    info: VideoInfo
+    content_hash: str
+
+    def inspect(self, limits: Limits) -> VideoInfo:
+        return VideoFile(self.path).inspect(limits)
+
+    @property
+    def n_bytes(self) -> int:
+        return VideoFile(self.path).n_bytes
+
+    @property
+    def stamp(self) -> str:
+        return self.content_hash
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        return VideoFile(self.path).frames(indices)
 
 
 @dataclass(frozen=True)
@@ -102,6 +139,12 @@ class VideoArray:
             rotation=self.rotation,
         )
 
+    def inspect(self, limits: Limits) -> VideoInfo:
+        info = self.info
+        limits.check_pixels(info.width, info.height)
+        limits.check_length(info.n_frames, info.fps)
+        return info
+
     @property
     def content_hash(self) -> str:
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
@@ -128,6 +171,9 @@ class RefusedVideo:
 
     @property
     def info(self) -> VideoInfo:
+        raise UnusableVideoError(self.reason)
+
+    def inspect(self, _: Limits) -> VideoInfo:
         raise UnusableVideoError(self.reason)
 
     @property
@@ -164,12 +210,15 @@ class VideoRecipe:
         How the result is written.
     source_hash : str
         Content hash of the source, if known; it saves reading the file once more.
+    cost : float
+        Expected effort, in any unit.
     """
 
     source: Video
     transform: Transform
     encoding: Encoding
     source_hash: str = field(default="", repr=False)
+    cost: float = 0.0
 
     @property
     def key(self) -> str:

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 import av
 import numpy as np
+
+from fvc_kedro.video.container import PacketTable, UnusableVideoError, open_video, read_packets
 
 # More frames a second than any camera writes: a header that claims it is wrong.
 _HIGHEST_RATE = 1000
 _TOLERATED_SHORTFALL = 0.01
 
 
-class UnusableVideoError(ValueError):
-    """A file that cannot be measured as a video. Its text is the reason, in words for the user."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most that a video may have.
+
+    Parameters
+    ----------
+    max_pixels : float
+        Width times height.
+    max_frames : float
+        Frames.
+    max_seconds : float
+        Duration in seconds.
+    """
+
+    max_pixels: float = inf
+    max_frames: float = inf
+    max_seconds: float = inf
+
+    def check_pixels(self, width: int, height: int) -> None:
+        """Raise UnusableVideoError for a picture with more pixels than allowed."""
+        self._check("pixels a frame", width * height, self.max_pixels, "max_pixels")
+
+    def check_length(self, n_frames: int, fps: float) -> None:
+        """Raise UnusableVideoError for a video longer than allowed."""
+        self._check("frames", n_frames, self.max_frames, "max_frames")
+        self._check("seconds", n_frames / fps, self.max_seconds, "max_seconds")
+
+    @staticmethod
+    def _check(what: str, value: float, limit: float, name: str) -> None:
+        if value > limit:
+            raise UnusableVideoError(f"over a limit: {value:.10g} {what}, ingestion.limits.{name} is {limit:.10g}")
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,127 +84,80 @@ class VideoInfo:
     bitrate: float
     rotation: int
 
-    @property
-    def displayed_size(self) -> tuple[int, int]:
-        """Width and height in pixels as a player shows them."""
-        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
 
-
-@dataclass(frozen=True, slots=True)
-class _Packets:
-    """Sizes in bytes and presentation times in seconds of a stream's packets."""
-
-    sizes: list[int]
-    times: list[float]
-    corrupt: int
-
-
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTable]:
     """Read the facts of a video file: one pass over its packets and one decoded picture.
 
     Parameters
     ----------
     path : Path
         The file.
+    limits : Limits
+        Checked before any picture is decoded, so that a header's absurd claim costs nothing.
 
     Returns
     -------
-    VideoInfo
+    VideoInfo, PacketTable
 
     Raises
     ------
     UnusableVideoError
-        If the file is missing, empty, no video, truncated or cannot be decoded; the text says which.
+        If the file is missing, empty, no video, truncated, over a limit or cannot be decoded; the text
+        says which.
     """
-    _check_file(path)
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UnusableVideoError("no video stream: the file holds " + _stream_kinds(container))
-            stream = container.streams.video[0]
-            announced = stream.frames
-            packets = _read_packets(container, stream)
-            rate = stream.average_rate
-            codec = stream.codec_context.name
-        _check_complete(announced, packets)
-        first = first_picture(path)
-    except av.FFmpegError as error:
-        reason = error.strerror or error
-        raise UnusableVideoError(f"not a video that can be opened, or one cut short: {reason}") from error
-    n_frames = len(packets.sizes)
-    fps = _frame_rate(rate, packets.times)
-    return VideoInfo(
+    with open_video(path) as (container, stream):
+        limits.check_pixels(stream.codec_context.width, stream.codec_context.height)
+        packets = read_packets(container, stream, None if limits.max_frames == inf else int(limits.max_frames))
+    _check_complete(packets, limits)
+    fps = _frame_rate(packets)
+    limits.check_length(packets.n_frames, fps)
+    first = _first_picture(path)
+    limits.check_pixels(first.width, first.height)
+    info = VideoInfo(
         width=first.width,
         height=first.height,
         fps=fps,
-        n_frames=n_frames,
-        duration_s=n_frames / fps,
-        codec=codec,
+        n_frames=packets.n_frames,
+        duration_s=packets.n_frames / fps,
+        codec=packets.codec,
         pixel_format=first.format.name,
-        bitrate=8.0 * sum(packets.sizes) * fps / n_frames,
-        rotation=int(first.rotation) % 360,
+        bitrate=8.0 * int(packets.sizes.sum()) * fps / packets.sizes.size,
+        rotation=round(first.rotation / 90) * 90 % 360,
     )
+    return info, packets
 
 
-def first_picture(path: Path) -> av.VideoFrame:
-    """Decode the first picture of a file.
-
-    Raises
-    ------
-    UnusableVideoError
-        If no picture can be decoded.
-    """
-    with av.open(str(path)) as container:
-        for picture in container.decode(video=0):
-            return picture
+def _first_picture(path: Path) -> av.VideoFrame:
+    """Decode the first picture of a file that can be decoded."""
+    with open_video(path) as (container, stream):
+        for packet in container.demux(stream):
+            try:
+                pictures = packet.decode()
+            except (av.FFmpegError, EOFError):
+                continue
+            for picture in pictures:
+                return picture
     raise UnusableVideoError("no picture can be decoded")
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise UnusableVideoError("missing: there is no such file")
-    if not path.is_file():
-        raise UnusableVideoError("not a file")
-    if path.stat().st_size == 0:
-        raise UnusableVideoError("empty: the file has 0 bytes")
-
-
-def _stream_kinds(container: av.container.InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams})
-    return "only " + ", ".join(kinds) if kinds else "no stream at all"
-
-
-def _read_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> _Packets:
-    sizes: list[int] = []
-    times: list[float] = []
-    corrupt = 0
-    for packet in container.demux(stream):
-        if packet.size == 0:  # the flush packet at the end
-            continue
-        sizes.append(packet.size)
-        corrupt += packet.is_corrupt
-        if packet.pts is not None and packet.time_base:
-            times.append(float(packet.pts * packet.time_base))
-    return _Packets(sizes, times, corrupt)
-
-
-def _check_complete(announced: int, packets: _Packets) -> None:
-    n_frames = len(packets.sizes)
-    if n_frames == 0:
-        raise UnusableVideoError("no frame: the video stream holds no packet")
-    shortfall = announced - n_frames
-    if packets.corrupt or shortfall > max(2, _TOLERATED_SHORTFALL * announced):
+def _check_complete(packets: PacketTable, limits: Limits) -> None:
+    n_packets = packets.sizes.size
+    if packets.n_frames == 0:
+        raise UnusableVideoError("no frame: the video stream holds no packet that is shown")
+    shortfall = packets.announced - n_packets
+    cut_by_limit = n_packets > limits.max_frames
+    if packets.corrupt or (shortfall > max(2, _TOLERATED_SHORTFALL * packets.announced) and not cut_by_limit):
         raise UnusableVideoError(
-            f"truncated: the header announces {announced} frames, {n_frames - packets.corrupt} are whole"
+            f"truncated: the header announces {packets.announced} frames, {n_packets - packets.corrupt} are whole"
         )
 
 
-def _frame_rate(announced: Fraction | None, times: list[float]) -> float:
+def _frame_rate(packets: PacketTable) -> float:
     """Frame rate the header names if it is credible, else the median one of the time stamps."""
-    if announced is not None and 0 < announced <= _HIGHEST_RATE:
-        return float(announced)
-    steps = np.diff(np.sort(times))
-    steps = steps[steps > 0]
-    if steps.size == 0:
-        raise UnusableVideoError(f"no frame rate: the header says {announced} and the time stamps do not help")
-    return float(1.0 / np.median(steps))
+    if packets.rate is not None and 0 < packets.rate <= _HIGHEST_RATE:
+        return float(packets.rate)
+    if packets.shown_times is not None and packets.shown_times.size > 1:
+        step = float(np.median(np.diff(packets.shown_times))) * float(packets.time_base)
+        if step > 0 and 1 / step <= _HIGHEST_RATE:
+            return 1 / step
+    raise UnusableVideoError(f"no frame rate: the header says {packets.rate} and the time stamps do not help")

@@ -7,16 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from fvc_kedro.execution import Batch, Outcomes
+from fvc_kedro.datasets.records import MeasurementBatch
+from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.parameters import ExecutionParameters, FeatureParameters
-from fvc_kedro.pipelines.measuring import failure_table, feature_table, measuring_task
+from fvc_kedro.pipelines.measuring import failure_table, feature_table, measurement
 from fvc_kedro.video import Video
 
 
 def measure_features(
     corpus_index: pl.DataFrame, corpus_videos: Mapping[str, Video], features: dict[str, Any], execution: dict[str, Any]
-) -> Batch:
+) -> MeasurementBatch:
     """Ask for the measurement of every video of the index.
 
     Parameters
@@ -29,22 +30,25 @@ def measure_features(
 
     Returns
     -------
-    Batch
-        A task for each video, dearer with more pixels.
+    MeasurementBatch
+        A measurement for each video, dearer with more pixels.
     """
     parameters = FeatureParameters.model_validate(features)
     columns = ("video_id", "video_path", "sha256", "width", "height", "n_frames")
-    tasks = {
-        video_id: measuring_task(
-            corpus_videos[path], sha256, parameters.families, parameters.num_frames, width * height * n_frames
+    settings = ExecutionParameters.model_validate(execution).to_execution()
+    sampling = {"num_frames": parameters.num_frames}
+    frames_ahead = settings.frames_ahead(corpus_index.height)
+    measurements = {
+        video_id: measurement(
+            corpus_videos[path], sha256, parameters.families, sampling, width * height * n_frames, frames_ahead
         )
         for video_id, path, sha256, width, height, n_frames in corpus_index.select(columns).iter_rows()
     }
-    return Batch(tasks, ExecutionParameters.model_validate(execution).to_execution(), "measuring videos")
+    return MeasurementBatch(measurements, settings, "measuring videos")
 
 
 def tabulate_features(
-    corpus_index: pl.DataFrame, feature_measurements: Outcomes[dict[str, float]], features: dict[str, Any]
+    corpus_index: pl.DataFrame, feature_measurements: Outcomes[dict[str, dict[str, float]]], features: dict[str, Any]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lay out the measurements.
 

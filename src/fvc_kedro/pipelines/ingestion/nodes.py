@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from fvc_kedro.execution import Batch, Outcomes, Task
-from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, LimitParameters, SvmParameters
+from fvc_kedro.datasets.records import Measurement, MeasurementBatch
+from fvc_kedro.execution import Outcomes
+from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import digest
-from fvc_kedro.video import UnusableVideoError, Video, VideoInfo
+from fvc_kedro.video import Limits, Video
 
 LABELS = ("real", "fake")
 OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
 _ID_STEM_LENGTH = 40
+_FACTS = "facts"
+_INSPECTION_VERSION = 2  # raised whenever the facts read from a file may change
 
 INDEX_SCHEMA = {
     "video_id": pl.String,
@@ -160,7 +164,7 @@ def _check_classes_and_groups(rows: pl.DataFrame, n_folds: int) -> None:
         )
 
 
-def inspect_video(video: Video, limits: LimitParameters) -> dict[str, Any]:
+def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:
     """Read a video's container facts, size and content hash.
 
     Raises
@@ -168,20 +172,12 @@ def inspect_video(video: Video, limits: LimitParameters) -> dict[str, Any]:
     UnusableVideoError
         If it is no usable video or beyond a limit.
     """
-    info = video.info
-    _check_limits(info, limits)
+    info = video.inspect(limits)
     return {"sha256": video.content_hash, "bytes": video.n_bytes} | asdict(info)
 
 
-def _check_limits(info: VideoInfo, limits: LimitParameters) -> None:
-    checks = (
-        ("pixels a frame", info.width * info.height, limits.max_pixels, "max_pixels"),
-        ("frames", info.n_frames, limits.max_frames, "max_frames"),
-        ("seconds", info.duration_s, limits.max_seconds, "max_seconds"),
-    )
-    for what, value, limit, name in checks:
-        if value > limit:
-            raise UnusableVideoError(f"over a limit: {value:g} {what}, ingestion.limits.{name} is {limit:g}")
+def _inspect(video: Video, limits: Limits, _: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    return {_FACTS: inspect_video(video, limits)}
 
 
 def inspect_videos(
@@ -189,21 +185,22 @@ def inspect_videos(
     corpus_videos: Mapping[str, Video],
     ingestion: dict[str, Any],
     execution: dict[str, Any],
-) -> Batch:
+) -> MeasurementBatch:
     """Ask for the inspection of every video that the manifest's check left.
 
     Returns
     -------
-    Batch
-        A task for each ``video_id``.
+    MeasurementBatch
+        A measurement for each ``video_id``.
     """
-    limits = IngestionParameters.model_validate(ingestion).limits
+    limits = IngestionParameters.model_validate(ingestion).limits.to_limits()
     settings = ExecutionParameters.model_validate(execution).to_execution()
-    tasks = {}
+    measurements = {}
     for video_id, path in _usable(checked_manifest).select("video_id", "video_path").iter_rows():
         video = corpus_videos[path]
-        tasks[video_id] = Task(inspect_video, (video, limits), digest("inspect", 1, video.stamp, limits))
-    return Batch(tasks, settings, "inspecting videos")
+        key = digest("inspect", _INSPECTION_VERSION, video.stamp, limits)
+        measurements[video_id] = Measurement(partial(_inspect, video, limits), {_FACTS: key})
+    return MeasurementBatch(measurements, settings, "inspecting videos")
 
 
 def _usable(checked_manifest: pl.DataFrame) -> pl.DataFrame:
@@ -211,7 +208,7 @@ def _usable(checked_manifest: pl.DataFrame) -> pl.DataFrame:
 
 
 def index_videos(
-    checked_manifest: pl.DataFrame, video_inspections: Outcomes[dict[str, Any]]
+    checked_manifest: pl.DataFrame, video_inspections: Outcomes[dict[str, dict[str, Any]]]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the manifest's rows into usable videos and rejected ones.
 
@@ -235,7 +232,7 @@ def index_videos(
         video_id = row["video_id"]
         if row["reason"] is None and video_id in video_inspections.failures:
             row["reason"] = video_inspections.failures[video_id]
-        rows.append(row | (video_inspections.values[video_id] if row["reason"] is None else {}))
+        rows.append(row | (video_inspections.values[video_id][_FACTS] if row["reason"] is None else {}))
     _merge_groups_that_share(rows, "video_path")
     _merge_groups_that_share(rows, "sha256")
     _mark_equal_contents(rows)

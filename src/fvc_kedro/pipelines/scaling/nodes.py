@@ -8,13 +8,14 @@ from typing import Any
 import polars as pl
 
 from fvc_kedro.datasets.made_videos import RecipeBatch
-from fvc_kedro.execution import Batch, Outcomes
+from fvc_kedro.datasets.records import MeasurementBatch
+from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.parameters import ExecutionParameters, ScalingParameters
-from fvc_kedro.pipelines.measuring import failure_table, feature_table, measuring_task
-from fvc_kedro.video import Video, VideoFile, VideoRecipe
+from fvc_kedro.pipelines.measuring import failure_table, feature_table, measurement
+from fvc_kedro.video import MadeVideo, Video, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
-from fvc_kedro.video.geometry import Letterbox, letterbox_region
+from fvc_kedro.video.geometry import Letterbox, displayed_size, letterbox_region
 
 FAMILIES = ("classic", "scaled_copy")
 METADATA_SCHEMA = {
@@ -45,17 +46,22 @@ def scale_videos(
     """Ask for a letterboxed copy of every video of the index."""
     parameters = ScalingParameters.model_validate(scaling)
     encoding = Encoding(crf=parameters.crf, preset=parameters.preset)
+    columns = ("video_id", "video_path", "rotation", "sha256", "width", "height", "n_frames")
     recipes = {
-        video_id: VideoRecipe(corpus_videos[path], Letterbox(parameters.size, rotation), encoding, sha256)
-        for video_id, path, rotation, sha256 in corpus_index.select(
-            "video_id", "video_path", "rotation", "sha256"
-        ).iter_rows()
+        video_id: VideoRecipe(
+            corpus_videos[path],
+            Letterbox(parameters.size, rotation),
+            encoding,
+            source_hash=sha256,
+            cost=width * height * n_frames,
+        )
+        for video_id, path, rotation, sha256, width, height, n_frames in corpus_index.select(columns).iter_rows()
     }
     return RecipeBatch(recipes, ExecutionParameters.model_validate(execution).to_execution(), "scaling videos")
 
 
 def describe_scaled_videos(
-    corpus_index: pl.DataFrame, scaled_videos: Outcomes[VideoFile], scaling: dict[str, Any]
+    corpus_index: pl.DataFrame, scaled_videos: Outcomes[MadeVideo], scaling: dict[str, Any]
 ) -> pl.DataFrame:
     """Tell the geometry of every copy.
 
@@ -72,7 +78,7 @@ def describe_scaled_videos(
         copy = scaled_videos.values.get(row["video_id"])
         if copy is None:
             continue
-        shown = (row["height"], row["width"]) if row["rotation"] % 180 else (row["width"], row["height"])
+        shown = displayed_size(row["width"], row["height"], row["rotation"])
         x, y, width, height = letterbox_region(*shown, size)
         rows.append(
             {
@@ -101,28 +107,28 @@ def describe_scaled_videos(
 
 def measure_scaled_videos(
     scaled_metadata: pl.DataFrame,
-    scaled_videos: Outcomes[VideoFile],
+    scaled_videos: Outcomes[MadeVideo],
     scaling: dict[str, Any],
     execution: dict[str, Any],
-) -> Batch:
+) -> MeasurementBatch:
     """Ask for the measurement of every copy, inside the picture: the black bars would tell the aspect."""
     parameters = ScalingParameters.model_validate(scaling)
+    settings = ExecutionParameters.model_validate(execution).to_execution()
     columns = ("video_id", "content_x", "content_y", "content_width", "content_height", "n_frames")
-    tasks = {}
-    for video_id, *region, n_frames in scaled_metadata.select(columns).iter_rows():
+    measurements = {}
+    for video_id, x, y, width, height, n_frames in scaled_metadata.select(columns).iter_rows():
         copy = scaled_videos.values[video_id]
-        x, y, width, height = region
-        tasks[video_id] = measuring_task(
-            copy, copy.content_hash, FAMILIES, parameters.num_frames, n_frames, (x, y, width, height)
-        )
-    return Batch(tasks, ExecutionParameters.model_validate(execution).to_execution(), "measuring scaled videos")
+        sampling = {"num_frames": parameters.num_frames, "region": (x, y, width, height)}
+        frames_ahead = settings.frames_ahead(scaled_metadata.height)
+        measurements[video_id] = measurement(copy, copy.content_hash, FAMILIES, sampling, n_frames, frames_ahead)
+    return MeasurementBatch(measurements, settings, "measuring scaled videos")
 
 
 def tabulate_scaled_features(
     corpus_index: pl.DataFrame,
     scaled_metadata: pl.DataFrame,
-    scaled_videos: Outcomes[VideoFile],
-    scaled_measurements: Outcomes[dict[str, float]],
+    scaled_videos: Outcomes[MadeVideo],
+    scaled_measurements: Outcomes[dict[str, dict[str, float]]],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lay out the measurements of the copies, their columns named ``scaled_…``.
 
