@@ -1,0 +1,228 @@
+"""What measuring and scaling cost next to decoding, as ratios in one run.
+
+    python benchmarks/extraction.py [--json] [--repeats 5] [--clips FOLDER]
+
+It makes clips at 360p, 720p and 1080p, and takes the median of each ratio over repeats in which both sides
+run in turn. The baseline is a bare PyAV loop on one thread. CPU figures are of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from synthetic_clips import make_clip, megabits, repeat_clip
+from tqdm import tqdm
+
+from fvc_kedro.execution import Execution, Task, run_tasks
+from fvc_kedro.forensics import measure
+from fvc_kedro.video import VideoFile, VideoRecipe
+from fvc_kedro.video.encoding import Encoding, write_video
+from fvc_kedro.video.geometry import Letterbox
+from fvc_kedro.video.sampling import uniform_indices
+
+ALL_FRAMES = 10**9
+TARGETS = {
+    "classic_cpu_over_decode": "at most 1.7",
+    "classic_wall_over_decode": "at most 1.2",
+    "sampled_over_decode": "at most 1.2",
+    "sparse_seek_speedup": "at least 3",
+    "two_workers_speedup": "at least 1.8",
+    "worker_peak_mb": "at most 400",
+    "scaling_over_transcode": "at most 1.2",
+}
+Clock = Callable[[], float]
+
+
+class Clips:
+    """The benchmark's clips, each made when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(
+        self, height: int, seconds: float, keyframe_interval: int = 250, times: int = 1, seed: int = 0
+    ) -> Path:
+        width = {360: 640, 720: 1280, 1080: 1920}[height]
+        path = self._folder / f"{height}p_{seconds:g}s_gop{keyframe_interval}_{seed}.mp4"
+        if not path.exists():
+            make_clip(path, width, height, seconds, keyframe_interval, seed)
+        long = path.with_name(f"{path.stem}_times{times}.mp4")
+        if times > 1 and not long.exists():
+            repeat_clip(path, long, times)
+        return path if times == 1 else long
+
+
+def decode_only(path: Path, n_frames: int = ALL_FRAMES) -> None:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for number, _ in enumerate(container.decode(stream), 1):
+            if number == n_frames:
+                return
+
+
+def ratio(above: Callable[[], Any], below: Callable[[], Any], clock: Clock, repeats: int) -> float:
+    """Median over the repeats of the time of one callable over that of the other, run in turn."""
+    above(), below()
+    ratios = []
+    for _ in range(repeats):
+        ratios.append(timed(above, clock) / timed(below, clock))
+    return statistics.median(ratios)
+
+
+def timed(function: Callable[[], Any], clock: Clock) -> float:
+    gc.collect()
+    start = clock()
+    function()
+    return clock() - start
+
+
+def classic_cpu_over_decode(clips: Clips, repeats: int, height: int = 720) -> float:
+    path = clips(height, 10)
+    return ratio(
+        lambda: measure(VideoFile(path), ["classic"], ALL_FRAMES), lambda: decode_only(path), time.process_time, repeats
+    )
+
+
+def classic_wall_over_decode(clips: Clips, repeats: int) -> float:
+    path = clips(720, 10)
+    return ratio(
+        lambda: measure(VideoFile(path), ["classic"], ALL_FRAMES, frames_ahead=Execution().frames_ahead(1)),
+        lambda: decode_only(path),
+        time.perf_counter,
+        repeats,
+    )
+
+
+def sampled_over_decode(clips: Clips, repeats: int) -> float:
+    path = clips(720, 20)
+    last = int(uniform_indices(VideoFile(path).info.n_frames, 50)[-1])
+    return ratio(
+        lambda: measure(VideoFile(path), ["classic"], 50),
+        lambda: decode_only(path, last + 1),
+        time.process_time,
+        repeats,
+    )
+
+
+def sparse_seek_speedup(clips: Clips, repeats: int) -> float:
+    path = clips(360, 20, keyframe_interval=12, times=6)
+    indices = [int(index) for index in uniform_indices(VideoFile(path).info.n_frames, 5)]
+
+    def with_seeking() -> list[Any]:
+        return [frame.luma.copy() for frame in VideoFile(path).frames(indices)]
+
+    def without() -> list[Any]:
+        return [frame.luma.copy() for frame in VideoFile(path).frames() if frame.index in indices]
+
+    if not np.array_equal(with_seeking(), without()):
+        raise AssertionError("seeking gives other frames")
+    return ratio(lambda: decode_only(path, indices[-1] + 1), with_seeking, time.process_time, repeats)
+
+
+def two_workers_speedup(clips: Clips, repeats: int) -> float:
+    paths = [clips(360, 4, seed=seed) for seed in range(6)]
+    tasks = {
+        f"{path.stem}_{turn}": Task(measure, (VideoFile(path), ["classic"], ALL_FRAMES), cost=1.0)
+        for path in paths
+        for turn in range(20)
+    }
+
+    def work(workers: int) -> None:
+        outcomes = dict(run_tasks(tasks, Execution(workers=workers), f"{workers} workers"))
+        if any(outcome.failure for outcome in outcomes.values()):
+            raise AssertionError("a video failed")
+
+    return ratio(lambda: work(1), lambda: work(2), time.perf_counter, max(1, repeats // 2))
+
+
+def peak_mb_of_measuring(path: Path) -> float:
+    measure(VideoFile(path), ["classic"], 1000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def worker_peak_mb(clips: Clips, _: int) -> float:
+    peaks = []
+    for path in (clips(1080, 10), clips(1080, 10, times=60)):
+        task = Task(peak_mb_of_measuring, (path,))
+        for _, outcome in run_tasks({path.stem: task}, Execution(workers=1), path.stem):
+            peaks.append(outcome.value)
+    print(f"worker peaks: {', '.join(f'{peak:.0f} MiB' for peak in peaks)}", file=sys.stderr)
+    return max(peaks)
+
+
+def scaling_over_transcode(clips: Clips, repeats: int) -> float:
+    path = clips(720, 10)
+    encoding = Encoding(crf=10, preset="veryfast")
+    frames = list(Letterbox(256)(VideoFile(path).frames()))
+    with tempfile.TemporaryDirectory() as folder:
+        scaled, encoded = Path(folder) / "scaled.mp4", Path(folder) / "encoded.mp4"
+
+        def transcode() -> None:
+            decode_only(path)
+            write_video(encoded, iter(frames), 25.0, encoding)
+
+        result = ratio(
+            lambda: VideoRecipe(VideoFile(path), Letterbox(256), encoding).write(scaled),
+            transcode,
+            time.process_time,
+            repeats,
+        )
+        if scaled.read_bytes() != encoded.read_bytes():
+            raise AssertionError("the two sides encode other frames")
+    return result
+
+
+BENCHMARKS: dict[str, Callable[[Clips, int], float]] = {
+    function.__name__: function
+    for function in (
+        classic_cpu_over_decode,
+        classic_wall_over_decode,
+        sampled_over_decode,
+        sparse_seek_speedup,
+        two_workers_speedup,
+        worker_peak_mb,
+        scaling_over_transcode,
+    )
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--repeats", type=int, default=5, help="repeats of each pair (default: 5)")
+    parser.add_argument("--clips", type=Path, help="keep the clips in this folder, and use those that are there")
+    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.clips or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        clips = Clips(folder)
+        results = {}
+        for name in tqdm(arguments.only, desc="benchmarks", unit="benchmark"):
+            results[name] = round(BENCHMARKS[name](clips, arguments.repeats), 3)
+        if arguments.json:
+            print(json.dumps(results))
+            return
+        for name, value in results.items():
+            print(f"{name:26} {value:8.2f}   {TARGETS[name]}")
+        for height in (360, 720, 1080):
+            path = clips(height, 10)
+            cpu = classic_cpu_over_decode(clips, arguments.repeats, height)
+            print(f"classic over decode at {height}p ({megabits(path):.1f} Mbit/s): {cpu:.2f}")
+
+
+if __name__ == "__main__":
+    main()
