@@ -44,7 +44,13 @@ class VideoFolder(Mapping[str, Video]):
         when it is used.
         """
         path = self._root / video_path
-        if not self._allow_outside and not path.resolve().is_relative_to(self._root.resolve()):
+        try:
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError):  # Python 3.13 resolves a loop as far as it goes, earlier ones raise
+            return RefusedVideo("not readable: a loop of symbolic links")
+        except ValueError:
+            return RefusedVideo("not a path: it holds a null character")
+        if not self._allow_outside and not inside:
             return RefusedVideo(
                 "outside the corpus folder, which is refused unless allow_outside is true (globals.yml)"
             )

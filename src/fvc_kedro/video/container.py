@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -145,14 +146,33 @@ class PacketTable:
         return self.frame_numbers[packets[order]], packets[order]
 
 
-def read_packets(container: InputContainer, stream: VideoStream, max_frames: int | None = None) -> PacketTable:
-    """Read the packet table of an open stream, to its end or until it has more than ``max_frames``."""
+def read_packets(
+    container: InputContainer, stream: VideoStream, max_frames: int | None = None
+) -> tuple[PacketTable, av.VideoFrame | None]:
+    """Read the packet table of an open stream and decode its first picture, in one pass.
+
+    Parameters
+    ----------
+    container, stream
+        As :func:`open_video` gives them.
+    max_frames : int, optional
+        Reading stops when there are more packets than this.
+
+    Returns
+    -------
+    packets : PacketTable
+    first : av.VideoFrame or None
+        The first picture that can be decoded, if there is one.
+    """
     sizes: list[int] = []
     times: list[int | None] = []
     keyframes: list[bool] = []
     shown: list[bool] = []
     corrupt = 0
+    first: av.VideoFrame | None = None
     for packet in container.demux(stream):
+        if first is None:
+            first = next(iter(decode_packet(stream.codec_context, packet)), None)
         if packet.size == 0:  # the flush packet at the end
             continue
         sizes.append(packet.size)
@@ -163,7 +183,7 @@ def read_packets(container: InputContainer, stream: VideoStream, max_frames: int
         if max_frames is not None and len(sizes) > max_frames:
             break
     complete = None not in times and len(set(times)) == len(times)
-    return PacketTable(
+    table = PacketTable(
         sizes=np.array(sizes, np.int64),
         times=np.array(times, np.int64) if complete else None,
         keyframes=np.array(keyframes, np.bool_),
@@ -174,3 +194,12 @@ def read_packets(container: InputContainer, stream: VideoStream, max_frames: int
         rate=stream.average_rate,
         codec=stream.codec_context.name,
     )
+    return table, first
+
+
+def decode_packet(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:
+    """Decode a packet, or what the decoder still holds at the end; a damaged packet gives no picture."""
+    try:
+        return context.decode(packet if packet.size > 0 else None)
+    except (av.FFmpegError, EOFError):
+        return []

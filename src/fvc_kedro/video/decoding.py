@@ -7,9 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.codeccontext import VideoCodecContext
 
-from fvc_kedro.video.container import PacketTable, UnusableVideoError, open_video
+from fvc_kedro.video.container import PacketTable, UnusableVideoError, decode_packet, open_video
 from fvc_kedro.video.frame import Frame
 
 # Codecs whose disposable pictures no other picture refers to, so that leaving one out changes no other.
@@ -24,7 +23,8 @@ def decode(path: Path, packets: PacketTable, indices: Iterable[int] | None = Non
     A frame's number is its rank among the presentation times of the packets; where they lack times,
     frames are counted as they are decoded. What the frames wanted do not depend on is not decoded: groups of
     pictures without any of them, and disposable pictures between them. A picture that the decoder
-    cannot make, or only with errors concealed, is left out.
+    cannot make, or only with errors concealed, is left out, and so are those after it, which may be
+    predicted from it, up to the next keyframe.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
                     continue
                 if context.name in _CODECS_WITH_DISPOSABLE_PICTURES:
                     context.skip_frame = "DEFAULT" if plan.needs_picture_of(number) else "NONREF"
-            for picture in _pictures(context, packet):
+            for picture in decode_packet(context, packet):
                 frame = plan.place(picture)
                 if frame is not None:
                     yield frame
@@ -76,14 +76,6 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
                     return
             if plan.resume_at > number + 1:
                 context.flush_buffers()
-
-
-def _pictures(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:
-    """Decode a packet, or what the decoder still holds at the end; a damaged packet gives no picture."""
-    try:
-        return context.decode(packet if packet.size > 0 else None)
-    except (av.FFmpegError, EOFError):
-        return []
 
 
 class _Plan:
@@ -95,6 +87,7 @@ class _Plan:
         self._wanted = frozenset(indices)
         self._position = 0
         self._count = 0
+        self._is_damaged = False
         self._starts = packets.starts
         self.resume_at = 0
         self._look_ahead()
@@ -111,6 +104,7 @@ class _Plan:
     def place(self, picture: av.VideoFrame) -> Frame | None:
         """Take in a decoded picture; return it as a frame if it is whole and wanted."""
         index, time_s = self._number(picture)
+        self._is_damaged = picture.is_corrupt or (self._is_damaged and not picture.key_frame)
         if self.is_done or index < self._indices[self._position]:
             return None
         while not self.is_done and self._indices[self._position] < index:
@@ -119,7 +113,7 @@ class _Plan:
         if wanted:
             self._position += 1
         self._look_ahead()
-        return Frame(picture, index, time_s) if wanted and not picture.is_corrupt else None
+        return Frame(picture, index, time_s) if wanted and not self._is_damaged else None
 
     def _number(self, picture: av.VideoFrame) -> tuple[int, float]:
         times = self._packets.shown_times

@@ -77,7 +77,7 @@ class Frame:
         """Luma plane, shape (height, width), uint8: a view of the decoder's buffer, not to be written to."""
         picture = self.picture
         if picture.format.name not in _LUMA_FIRST:
-            picture = self._as_yuv420p()
+            picture = self.as_yuv420p()
         return self._cut(_plane(picture, 0, picture.width, picture.height))
 
     @property
@@ -88,9 +88,7 @@ class Frame:
 
     def planes(self) -> tuple[Plane, Plane, Plane]:
         """Y, Cb and Cr planes as 4:2:0, uint8, of the whole picture."""
-        picture = self.picture
-        if picture.format.name not in ("yuv420p", "yuvj420p"):
-            picture = self._as_yuv420p()
+        picture = self.as_yuv420p()
         width, height = picture.width, picture.height
         half = ((width + 1) // 2, (height + 1) // 2)
         return _plane(picture, 0, width, height), _plane(picture, 1, *half), _plane(picture, 2, *half)
@@ -110,7 +108,10 @@ class Frame:
         x, y, width, height = self.region
         return pixels[y : y + height, x : x + width]
 
-    def _as_yuv420p(self) -> av.VideoFrame:
+    def as_yuv420p(self) -> av.VideoFrame:
+        """Return the whole picture as 4:2:0, eight bits; the decoder's own where it is that."""
+        if self.picture.format.name in ("yuv420p", "yuvj420p"):
+            return self.picture
         if self.picture.format.name.startswith("yuv"):
             return self.picture.reformat(format="yuv420p")
         return self.picture.reformat(format="yuv420p", dst_color_range=1)

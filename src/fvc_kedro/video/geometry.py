@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from fvc_kedro.video.frame import Frame, Plane, Rectangle
@@ -68,26 +67,24 @@ class Letterbox:
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Letterbox the planes of each frame, without a detour over RGB."""
         for frame in frames:
-            planes = tuple(np.rot90(plane, self.rotation // 90) for plane in frame.planes())
-            height, width = planes[0].shape
-            x, y, inner_width, inner_height = letterbox_region(width, height, self.size)
-            half = (x // 2, y // 2, inner_width // 2, inner_height // 2)
+            picture = frame.as_yuv420p()
+            shown = displayed_size(picture.width, picture.height, self.rotation)
+            region = letterbox_region(*shown, self.size)
+            width, height = displayed_size(region[2], region[3], self.rotation)
+            fitted = Frame(picture.reformat(width, height, interpolation="AREA", threads=1))
+            luma, blue, red = (np.rot90(plane, self.rotation // 90) for plane in fitted.planes())
             full_range = frame.full_range
-            yield Frame.from_planes(
-                (
-                    _place(planes[0], (x, y, inner_width, inner_height), self.size, _BLACK_LUMA[full_range]),
-                    _place(planes[1], half, self.size // 2, _NEUTRAL_CHROMA),
-                    _place(planes[2], half, self.size // 2, _NEUTRAL_CHROMA),
-                ),
-                frame.index,
-                frame.time_s,
-                full_range=full_range,
+            half = (region[0] // 2, region[1] // 2)
+            planes = (
+                _place(luma, region[:2], self.size, _BLACK_LUMA[full_range]),
+                _place(blue, half, self.size // 2, _NEUTRAL_CHROMA),
+                _place(red, half, self.size // 2, _NEUTRAL_CHROMA),
             )
+            yield Frame.from_planes(planes, frame.index, frame.time_s, full_range=full_range)
 
 
-def _place(plane: Plane, region: Rectangle, size: int, background: int) -> Plane:
-    x, y, width, height = region
+def _place(plane: Plane, corner: tuple[int, int], size: int, background: int) -> Plane:
     square = np.full((size, size), background, np.uint8)
-    resized = cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=cv2.INTER_AREA)
-    square[y : y + height, x : x + width] = resized
+    height, width = plane.shape
+    square[corner[1] : corner[1] + height, corner[0] : corner[0] + width] = plane
     return square

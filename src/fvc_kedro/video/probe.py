@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-import av
 import numpy as np
 
 from fvc_kedro.video.container import PacketTable, UnusableVideoError, open_video, read_packets
@@ -107,11 +106,12 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
     """
     with open_video(path) as (container, stream):
         limits.check_pixels(stream.codec_context.width, stream.codec_context.height)
-        packets = read_packets(container, stream, None if limits.max_frames == inf else int(limits.max_frames))
+        packets, first = read_packets(container, stream, None if limits.max_frames == inf else int(limits.max_frames))
     _check_complete(packets, limits)
     fps = _frame_rate(packets)
     limits.check_length(packets.n_frames, fps)
-    first = _first_picture(path)
+    if first is None:
+        raise UnusableVideoError("no picture can be decoded")
     limits.check_pixels(first.width, first.height)
     info = VideoInfo(
         width=first.width,
@@ -125,19 +125,6 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
         rotation=round(first.rotation / 90) * 90 % 360,
     )
     return info, packets
-
-
-def _first_picture(path: Path) -> av.VideoFrame:
-    """Decode the first picture of a file that can be decoded."""
-    with open_video(path) as (container, stream):
-        for packet in container.demux(stream):
-            try:
-                pictures = packet.decode()
-            except (av.FFmpegError, EOFError):
-                continue
-            for picture in pictures:
-                return picture
-    raise UnusableVideoError("no picture can be decoded")
 
 
 def _check_complete(packets: PacketTable, limits: Limits) -> None:
