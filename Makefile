@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SUMMARY := data/08_reporting/summary.json
 SOURCES := $(shell find src conf data/01_raw/sample/clips -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: run test lock clean
+.PHONY: run test fuzz lock clean
 
 # Make the sample corpus and run the whole default pipeline on it; what is up to date is left as it is.
 run: $(SUMMARY)
@@ -24,6 +24,12 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+# Measure thousands of files broken at random: make fuzz FUZZ_CASES=20000 FUZZ_SEED=1
+FUZZ_CASES ?= 5000
+FUZZ_SEED ?= 1
+fuzz: $(VENV)/.test
+	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest -s tests/video/test_fuzzed_files.py
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, {sys.executable} is {sys.version.split()[0]}: make PYTHON=/path/to/python3.12")'

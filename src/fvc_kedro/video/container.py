@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EACCES
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +45,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         # the prefix keeps FFmpeg from taking a name such as concat:a for a protocol
         with av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace") as container:
             yield container, _video_stream(container)
-    except PermissionError as error:
-        raise UnusableVideoError("not readable: permission denied") from error
     except av.FFmpegError as error:
+        if error.errno == EACCES:
+            raise UnusableVideoError("not readable: permission denied") from error
         reason = error.strerror or error
         raise UnusableVideoError(f"not a video that can be opened, or one cut short: {reason}") from error
 
