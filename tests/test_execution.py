@@ -1,4 +1,6 @@
 import os
+import signal
+import sys
 import time
 
 import pytest
@@ -24,6 +26,14 @@ def stumble():
 
 def crash():
     os._exit(7)
+
+
+def fault():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def devour():
+    return len(bytearray(2 * 2**30))
 
 
 def hang():
@@ -58,6 +68,27 @@ def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():
     assert "died (exit code 7)" in found["crash"].failure
     assert "time limit of 3 s" in found["hang"].failure
     assert all(found[str(number)].value == 2 * number for number in range(6))
+
+
+def test_a_fault_of_the_decoder_is_named():
+    assert "died (SIGSEGV)" in outcomes({"a": Task(fault, ())}, LOCAL)["a"].failure
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a worker's memory")
+def test_a_task_that_needs_too_much_memory_costs_only_itself():
+    tasks = {"greedy": Task(devour, ()), "modest": Task(double, (4,))}
+    found = outcomes(tasks, Execution(workers=1, memory_mb=1024))
+    assert "more memory than a worker may take" in found["greedy"].failure
+    assert found["modest"].value == 8
+    assert outcomes(tasks, Execution(workers=1, memory_mb=4096))["greedy"].value == 2 * 2**30
+
+
+def test_frames_are_decoded_ahead_only_where_a_core_would_be_idle():
+    n_cores = len(os.sched_getaffinity(0))
+    assert Execution().frames_ahead(10 * n_cores) == 0
+    assert Execution(workers=n_cores).frames_ahead(n_cores) == 0
+    if n_cores > 1:
+        assert Execution().frames_ahead(1) > 0
 
 
 def test_the_dearest_start_first():

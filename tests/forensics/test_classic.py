@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -148,3 +152,15 @@ def test_grey_values_of_a_colour_frame_follow_its_luma():
     frame = Frame.from_bgr(np.repeat(grey[:, :, None], 3, axis=2))
     measured = frame_features(frame.luma, full_range=frame.full_range)
     assert measured["noise_mean"] == pytest.approx(reference(grey)["noise_mean"], rel=0.02)
+
+
+def test_kernels_are_compiled_once_and_then_read_from_disk():
+    program = (
+        "import numpy as np\n"
+        "from fvc_kedro.forensics import luma_statistics as statistics\n"
+        "statistics.luma_sums(np.zeros((16, 16), np.uint8))\n"
+        "print(len(statistics._luma_sums.stats.cache_hits), len(statistics._luma_sums.stats.cache_misses))\n"
+    )
+    run = partial(subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run()
+    assert run().stdout.split() == ["1", "0"]

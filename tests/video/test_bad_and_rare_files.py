@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -62,7 +63,7 @@ def test_every_kind_of_video_shows_its_frames_in_order(tmp_path, name):
     video = clip(tmp_path, name)
     frames = list(video.frames())
     assert len(frames) >= 23
-    assert all(later.index > earlier.index for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all(later.index > earlier.index for earlier, later in pairwise(frames))
     for frame in frames[::5]:
         difference = np.abs(full_range_luma(frame) - PIXELS[frame.index, :, :, 0]).mean()
         assert difference < 12, (name, frame.index)
@@ -169,12 +170,17 @@ def test_a_header_that_claims_a_giant_picture(tmp_path):
     start = content.index(b"strf") + 8 + 4
     content[start : start + 8] = struct.pack("<II", 65535, 65535)
     path.write_bytes(content)
+    reason, info = outcome_of_probe(path, Limits(max_pixels=1e6))
+    assert info is None or (info.width, info.height) == (64, 48)  # the stream itself knows better
+    assert info is not None or "over a limit" in reason or "not a video" in reason
+
+
+def outcome_of_probe(path, limits):
+    """The reason of a refusal, or the facts."""
     try:
-        info, _ = probe(path, Limits(max_pixels=1e6))
+        return "", probe(path, limits)[0]
     except UnusableVideoError as error:
-        assert "over a limit" in str(error) or "not a video" in str(error) or "no picture" in str(error)
-    else:
-        assert (info.width, info.height) == (64, 48)  # the stream itself knew better
+        return str(error), None
 
 
 @pytest.mark.parametrize("scale", [1, 2**31 - 1])
@@ -184,16 +190,13 @@ def test_an_absurd_frame_rate_is_not_believed(tmp_path, scale):
     start = content.index(b"strh") + 8 + 20
     content[start : start + 8] = struct.pack("<II", scale, 0 if scale == 1 else 1)
     path.write_bytes(content)
-    try:
-        info, _ = probe(path, Limits(max_seconds=36_000))
-    except UnusableVideoError as error:
-        assert "frame rate" in str(error) or "seconds" in str(error) or "not a video" in str(error)
-    else:
-        assert 0 < info.fps <= 1000
+    reason, info = outcome_of_probe(path, Limits(max_seconds=36_000))
+    assert info is None or 0 < info.fps <= 1000
+    assert info is not None or "frame rate" in reason or "seconds" in reason or "not a video" in reason
 
 
 def test_more_frames_than_allowed_are_not_read_to_the_end(tmp_path):
-    with pytest.raises(UnusableVideoError, match="over a limit: 11 frames, ingestion.limits.max_frames is 10"):
+    with pytest.raises(UnusableVideoError, match=r"over a limit: 11 frames, ingestion\.limits\.max_frames is 10"):
         probe(write_clip(tmp_path / "a.mp4", PIXELS), Limits(max_frames=10))
 
 

@@ -1,3 +1,4 @@
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,7 +42,9 @@ def test_a_wide_picture_lies_between_black_bars():
 
 def test_limited_range_black_is_16():
     planes = (np.full((32, 64), 100, np.uint8), np.full((16, 32), 90, np.uint8), np.full((16, 32), 160, np.uint8))
-    boxed = next(Letterbox(64)(iter([Frame.from_planes(planes)])))
+    stacked = np.concatenate([plane.reshape(-1, 64) for plane in planes])
+    picture = av.VideoFrame.from_ndarray(stacked, format="yuv420p")
+    boxed = next(Letterbox(64)(iter([Frame(picture)])))
     luma, blue, red = boxed.planes()
     assert luma[0, 0] == 16
     assert luma[32, 32] == 100

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
-import numpy as np
 
 from fvc_kedro.video.container import PacketTable, UnusableVideoError, decode_packet, open_video
 from fvc_kedro.video.frame import Frame
@@ -60,14 +60,17 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
         return
     with open_video(path) as (container, stream):
         context = stream.codec_context
+        can_discard = context.name in _CODECS_WITH_DISPOSABLE_PICTURES
+        is_discarding = False
         number = -1
         for packet in container.demux(stream):
             if packet.size > 0:
                 number += 1
                 if number < plan.resume_at:
                     continue
-                if context.name in _CODECS_WITH_DISPOSABLE_PICTURES:
-                    context.skip_frame = "DEFAULT" if plan.needs_picture_of(number) else "NONREF"
+                if is_discarding != (can_discard and not plan.needs_picture_of(number)):
+                    is_discarding = not is_discarding
+                    context.skip_frame = "NONREF" if is_discarding else "DEFAULT"
             for picture in decode_packet(context, packet):
                 frame = plan.place(picture)
                 if frame is not None:
@@ -82,13 +85,16 @@ class _Plan:
     """Which frames are still wanted, and from which packet on the next one can be decoded."""
 
     def __init__(self, packets: PacketTable, indices: list[int]) -> None:
-        self._packets = packets
         self._indices = indices
         self._wanted = frozenset(indices)
         self._position = 0
         self._count = 0
         self._is_damaged = False
-        self._starts = packets.starts
+        # as lists, in which single numbers are found and compared faster than in arrays
+        self._times = None if packets.shown_times is None else packets.shown_times.tolist()
+        self._numbers = None if packets.frame_numbers is None else packets.frame_numbers.tolist()
+        self._starts = None if packets.starts is None else [array.tolist() for array in packets.starts]
+        self._time_base = float(packets.time_base)
         self.resume_at = 0
         self._look_ahead()
 
@@ -98,8 +104,7 @@ class _Plan:
 
     def needs_picture_of(self, packet_number: int) -> bool:
         """Whether the picture of a packet is wanted for itself."""
-        numbers = self._packets.frame_numbers
-        return numbers is None or int(numbers[packet_number]) in self._wanted
+        return self._numbers is None or self._numbers[packet_number] in self._wanted
 
     def place(self, picture: av.VideoFrame) -> Frame | None:
         """Take in a decoded picture; return it as a frame if it is whole and wanted."""
@@ -116,17 +121,15 @@ class _Plan:
         return Frame(picture, index, time_s) if wanted and not self._is_damaged else None
 
     def _number(self, picture: av.VideoFrame) -> tuple[int, float]:
-        times = self._packets.shown_times
-        if times is None:
+        if self._times is None:
             self._count += 1
             return self._count - 1, picture.time or 0.0
         if picture.pts is None:
             return -1, 0.0
-        index = int(np.searchsorted(times, picture.pts, side="right")) - 1
-        return index, float((picture.pts - int(times[0])) * self._packets.time_base)
+        index = bisect_right(self._times, picture.pts) - 1
+        return index, (picture.pts - self._times[0]) * self._time_base
 
     def _look_ahead(self) -> None:
         if self._starts is not None and not self.is_done:
             first_frames, first_packets = self._starts
-            place = int(np.searchsorted(first_frames, self._indices[self._position], side="right")) - 1
-            self.resume_at = int(first_packets[max(place, 0)])
+            self.resume_at = first_packets[max(bisect_right(first_frames, self._indices[self._position]) - 1, 0)]

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 
 from fvc_kedro.video.container import UnusableVideoError
 from fvc_kedro.video.frame import Frame
+
+_FRAMES_A_RUN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,14 @@ def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encod
         partial.unlink(missing_ok=True)
 
 
+def _in_runs(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Take frames a few at a time: decoder and encoder by turns would drive each other's data from the cache."""
+    while run := list(islice(frames, _FRAMES_A_RUN)):
+        yield from run
+
+
 def _encode(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding) -> None:
+    frames = _in_runs(frames)
     first = next(frames, None)
     if first is None:
         raise UnusableVideoError("no frame to encode")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,8 @@ _LUMA_FIRST = frozenset(
     | {f"yuva{sampling}p" for sampling in ("420", "422", "444")}
 )
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_BLACK_LUMA = {False: 16, True: 0}  # by whether the luma has full range
+_NEUTRAL_CHROMA = 128
 
 
 def _plane(picture: av.VideoFrame, number: int, width: int, height: int) -> Plane:
@@ -63,12 +66,28 @@ class Frame:
         return cls(picture, index, time_s)
 
     @classmethod
-    def from_planes(
-        cls, planes: tuple[Plane, Plane, Plane], index: int = 0, time_s: float = 0.0, *, full_range: bool = False
+    def on_black(
+        cls,
+        size: int,
+        planes: Iterable[Plane],
+        corner: tuple[int, int],
+        index: int = 0,
+        time_s: float = 0.0,
+        *,
+        full_range: bool = False,
     ) -> Frame:
-        """Make a 4:2:0 frame of its Y, Cb and Cr planes (the chroma at half size; all sizes even)."""
-        stacked = np.concatenate([plane.reshape(-1, planes[0].shape[1]) for plane in planes])
-        picture = av.VideoFrame.from_ndarray(stacked, format="yuv420p")
+        """Make a black 4:2:0 square of an even size with a picture in it.
+
+        ``planes`` are the picture's Y, Cb and Cr, the chroma at half size; ``corner`` is the even (x, y)
+        of its top left.
+        """
+        picture = av.VideoFrame(size, size, "yuv420p")
+        for number, plane in enumerate(planes):
+            shrink = 2 if number else 1
+            square = _plane(picture, number, size // shrink, size // shrink)
+            square[:] = _NEUTRAL_CHROMA if number else _BLACK_LUMA[full_range]
+            x, y = corner[0] // shrink, corner[1] // shrink
+            square[y : y + plane.shape[0], x : x + plane.shape[1]] = plane
         picture.color_range = _FULL_RANGE if full_range else 1
         return cls(picture, index, time_s)
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fvc_kedro.video.frame import Frame, Plane, Rectangle
-
-_BLACK_LUMA = {False: 16, True: 0}  # by whether the luma has full range
-_NEUTRAL_CHROMA = 128
+from fvc_kedro.video.frame import Frame, Rectangle
 
 
 def displayed_size(width: int, height: int, rotation: int) -> tuple[int, int]:
@@ -69,22 +66,8 @@ class Letterbox:
         for frame in frames:
             picture = frame.as_yuv420p()
             shown = displayed_size(picture.width, picture.height, self.rotation)
-            region = letterbox_region(*shown, self.size)
-            width, height = displayed_size(region[2], region[3], self.rotation)
-            fitted = Frame(picture.reformat(width, height, interpolation="AREA", threads=1))
-            luma, blue, red = (np.rot90(plane, self.rotation // 90) for plane in fitted.planes())
-            full_range = frame.full_range
-            half = (region[0] // 2, region[1] // 2)
-            planes = (
-                _place(luma, region[:2], self.size, _BLACK_LUMA[full_range]),
-                _place(blue, half, self.size // 2, _NEUTRAL_CHROMA),
-                _place(red, half, self.size // 2, _NEUTRAL_CHROMA),
-            )
-            yield Frame.from_planes(planes, frame.index, frame.time_s, full_range=full_range)
-
-
-def _place(plane: Plane, corner: tuple[int, int], size: int, background: int) -> Plane:
-    square = np.full((size, size), background, np.uint8)
-    height, width = plane.shape
-    square[corner[1] : corner[1] + height, corner[0] : corner[0] + width] = plane
-    return square
+            x, y, shown_width, shown_height = letterbox_region(*shown, self.size)
+            width, height = displayed_size(shown_width, shown_height, self.rotation)
+            fitted = Frame(picture.reformat(width, height, interpolation="AREA", threads=1)).planes()
+            turned = (np.rot90(plane, self.rotation // 90) for plane in fitted)
+            yield Frame.on_black(self.size, turned, (x, y), frame.index, frame.time_s, full_range=frame.full_range)
