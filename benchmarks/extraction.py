@@ -137,7 +137,7 @@ def two_workers_speedup(clips: Clips, repeats: int) -> float:
     tasks = {
         f"{path.stem}_{turn}": Task(measure, (VideoFile(path), ["classic"], ALL_FRAMES), cost=1.0)
         for path in paths
-        for turn in range(20)
+        for turn in range(30)
     }
 
     def work(workers: int) -> None:
@@ -145,7 +145,7 @@ def two_workers_speedup(clips: Clips, repeats: int) -> float:
         if any(outcome.failure for outcome in outcomes.values()):
             raise AssertionError("a video failed")
 
-    return ratio(lambda: work(1), lambda: work(2), time.perf_counter, max(1, repeats // 2))
+    return ratio(lambda: work(1), lambda: work(2), time.perf_counter, min(repeats, 3))
 
 
 def peak_mb_of_measuring(path: Path) -> float:
