@@ -10,6 +10,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from clips import write_clip
 from fvc_kedro.datasets import VideoFolder
@@ -274,14 +275,17 @@ def test_paths_that_lead_nowhere(tmp_path):
             list(video.frames())
 
 
-def test_a_picture_of_the_sound_is_no_video(tmp_path):
-    path = tmp_path / "song.mkv"
+def test_the_cover_of_a_song_is_no_video(tmp_path):
+    path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=48000)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 48000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    with pytest.raises(UnusableVideoError, match="only audio"):
+        sound, cover = container.add_stream("aac", rate=48000), container.add_stream("mjpeg", rate=25)
+        sound.layout = "mono"
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48000
+        for stream, frame in ((cover, av.VideoFrame.from_ndarray(PIXELS[0], format="bgr24")), (sound, silence)):
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    with pytest.raises(UnusableVideoError, match="only a still picture, audio"):
         probe(path)
