@@ -254,7 +254,7 @@ def luma_sums(luma: Plane) -> LumaSums:
     residual_2, laplacian, laplacian_2, gradient_2, block_total_2, padding_2 = _luma_sums(
         luma, rows, rows_2, phases, columns_2, fourths, magnitudes
     )
-    padded = np.pad(phases, ((0, 0), (0, -width % BLOCK)), mode="edge")
+    padded = np.pad(phases, ((0, 0), (0, -width % BLOCK)), mode="edge") if width % BLOCK else phases
     last = luma[-1].astype(np.int64)
     return LumaSums(
         residual_2=residual_2,
