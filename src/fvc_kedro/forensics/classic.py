@@ -11,14 +11,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.forensics.luma_statistics import BLOCK, LumaSums, luma_sums
+from fvc_kedro.forensics.family import Family, Feature, Segment
+from fvc_kedro.forensics.luma_statistics import BLOCK, LumaSums
+from fvc_kedro.forensics.view import View
 from fvc_kedro.video.frame import Frame, Plane
-from fvc_kedro.video.probe import VideoInfo
-
-VERSION = 2
-
-_LIMITED_RANGE_GAIN = 255 / 219
-_LIMITED_RANGE_BLACK = 16
 
 
 def _dct_matrix(size: int) -> NDArray[np.float64]:
@@ -32,24 +28,29 @@ def _dct_matrix(size: int) -> NDArray[np.float64]:
 # The sum of a block's 63 AC coefficients is the pixels weighted by these: w w' - 1/8, w the DCT's column sums.
 _AC_WEIGHTS = np.outer(_dct_matrix(BLOCK).sum(axis=0), _dct_matrix(BLOCK).sum(axis=0)) - 1 / BLOCK
 
+_NOTHING = "length"
 FRAME_FEATURES = {
-    "noise_energy": "sum of the squared high-pass residual over the frame (grey levels squared)",
-    "noise_mean": "mean of the squared high-pass residual (grey levels squared)",
-    "noise_std": "standard deviation of the squared high-pass residual (grey levels squared)",
-    "dct_dc_mean": "mean DC coefficient of the orthonormal 8x8 DCT",
-    "dct_dc_std": "standard deviation of the DC coefficients over blocks",
-    "dct_ac_mean": "mean of all 64 coefficients with the DC set to 0",
-    "dct_ac_std": "standard deviation of all 64 coefficients with the DC set to 0",
-    "dct_ac_energy": "sum of the squared AC coefficients over the frame",
-    "laplacian_var": "variance of the 4-neighbour Laplacian (Pech-Pacheco et al., 2000)",
-    "gradient_mean": "mean magnitude of the 3x3 Sobel gradient",
-    "gradient_std": "standard deviation of the magnitude of the 3x3 Sobel gradient",
-    "boundary_inconsistency": "mean standard deviation of grey levels along every 8th row and column",
+    "noise_energy": Feature("sum of the squared high-pass residual over the frame", "grey levels squared", _NOTHING),
+    "noise_mean": Feature("mean of the squared high-pass residual", "grey levels squared", _NOTHING),
+    "noise_std": Feature("standard deviation of the squared high-pass residual", "grey levels squared", _NOTHING),
+    "dct_dc_mean": Feature("mean DC coefficient of the orthonormal 8x8 DCT", "grey levels", f"{_NOTHING}, resolution"),
+    "dct_dc_std": Feature("standard deviation of the DC coefficients over blocks", "grey levels", _NOTHING),
+    "dct_ac_mean": Feature("mean of all 64 coefficients with the DC set to 0", "grey levels", _NOTHING),
+    "dct_ac_std": Feature("standard deviation of all 64 coefficients with the DC set to 0", "grey levels", _NOTHING),
+    "dct_ac_energy": Feature("sum of the squared AC coefficients over the frame", "grey levels squared", _NOTHING),
+    "laplacian_var": Feature(
+        "variance of the 4-neighbour Laplacian (Pech-Pacheco et al., 2000)", "grey levels squared", _NOTHING
+    ),
+    "gradient_mean": Feature("mean magnitude of the 3x3 Sobel gradient", "grey levels", _NOTHING),
+    "gradient_std": Feature("standard deviation of the magnitude of the 3x3 Sobel gradient", "grey levels", _NOTHING),
+    "boundary_inconsistency": Feature(
+        "mean standard deviation of grey levels along every 8th row and column", "grey levels", _NOTHING
+    ),
 }
 CONTAINER_FEATURES = {
-    "codec_bitrate": "bits a second of the video stream",
-    "codec_fps": "frames a second",
-    "codec_resolution": "width times height (pixels)",
+    "codec_bitrate": Feature("bits a second of the video stream", "bit/s", _NOTHING),
+    "codec_fps": Feature("frames a second", "1/s", f"{_NOTHING}, resolution"),
+    "codec_resolution": Feature("width times height", "pixels", f"{_NOTHING}, fps"),
 }
 
 
@@ -67,12 +68,14 @@ def frame_features(luma: Plane, *, full_range: bool) -> dict[str, float]:
     dict
         A value for each name in ``FRAME_FEATURES``.
     """
-    gain = 1.0 if full_range else _LIMITED_RANGE_GAIN
-    black = 0 if full_range else _LIMITED_RANGE_BLACK
-    sums = luma_sums(luma)
+    return _view_features(View(Frame.from_luma(luma, full_range=full_range)))
+
+
+def _view_features(view: View) -> dict[str, float]:
+    luma, sums, gain = view.luma, view.sums, view.gain
     return (
         _neighbourhood_features(sums, luma.size, gain)
-        | _dct_features(sums, luma.shape, gain, black)
+        | _dct_features(sums, luma.shape, gain, view.black)
         | {"boundary_inconsistency": gain * _grid_line_spread(sums, luma.shape)}
     )
 
@@ -123,15 +126,15 @@ def _grid_line_spread(sums: LumaSums, shape: tuple[int, ...]) -> float:
 
 
 class ClassicExtractor:
-    """Gathers the classic features over the sampled frames of one video."""
+    """Gathers the classic features over the sampled frames of one segment."""
 
-    def __init__(self, info: VideoInfo) -> None:
-        self._info = info
+    def __init__(self, segment: Segment) -> None:
+        self._info = segment.info
         self._frames: list[list[float]] = []
 
-    def update(self, frame: Frame) -> None:
+    def update(self, view: View) -> None:
         """Take in one sampled frame."""
-        values = frame_features(frame.luma, full_range=frame.full_range)
+        values = _view_features(view)
         self._frames.append([values[name] for name in FRAME_FEATURES])
 
     def result(self) -> dict[str, float]:
@@ -142,3 +145,13 @@ class ClassicExtractor:
             "codec_fps": self._info.fps,
             "codec_resolution": float(self._info.width * self._info.height),
         }
+
+
+FAMILY = Family(
+    version=3,
+    about="The baseline: what the AURA project measures.",
+    source="Horopter/AURA",
+    features=FRAME_FEATURES | CONTAINER_FEATURES,
+    extractor=ClassicExtractor,
+    every_frame=True,
+)

@@ -5,19 +5,28 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fvc_kedro.video.frame import Frame, Plane
-from fvc_kedro.video.probe import VideoInfo
+from fvc_kedro.forensics.family import Family, Feature, Segment
+from fvc_kedro.forensics.view import View
+from fvc_kedro.video.frame import Plane
 
-VERSION = 1
-
-FRAME_FEATURES = {
-    "edge_density": "share of pixels that are Canny edges, thresholds 50 and 150 (Canny, 1986)",
-    "texture_uniformity": "angular second moment of the grey-level co-occurrence, one pixel to the right, "
-    "32 levels (Haralick et al., 1973)",
-    "blue_spread": "standard deviation of the blue channel",
-    "green_spread": "standard deviation of the green channel",
-    "red_spread": "standard deviation of the red channel",
-    "block_boundary": "mean jump across the 8x8 grid over the mean jump off it; 1 without blocking (Wang et al., 2000)",
+FEATURES = {
+    "edge_density": Feature(
+        "share of pixels that are Canny edges, thresholds 50 and 150 (Canny, 1986)", "share", "length, fps"
+    ),
+    "texture_uniformity": Feature(
+        "angular second moment of the grey-level co-occurrence, one pixel to the right, 32 levels "
+        "(Haralick et al., 1973)",
+        "1",
+        "length, fps",
+    ),
+    "blue_spread": Feature("standard deviation of the blue channel", "grey levels", "length, fps"),
+    "green_spread": Feature("standard deviation of the green channel", "grey levels", "length, fps"),
+    "red_spread": Feature("standard deviation of the red channel", "grey levels", "length, fps"),
+    "block_boundary": Feature(
+        "mean jump across the 8x8 grid over the mean jump off it; 1 without blocking (Wang et al., 2000)",
+        "1",
+        "length, fps",
+    ),
 }
 _BLOCK = 8
 _LEVELS = 32
@@ -58,16 +67,26 @@ def block_boundary(luma: Plane) -> float:
 class ScaledCopyExtractor:
     """Gathers the features of a letterboxed copy over its sampled frames."""
 
-    def __init__(self, _: VideoInfo) -> None:
+    def __init__(self, _: Segment) -> None:
         self._frames: list[list[float]] = []
 
-    def update(self, frame: Frame) -> None:
+    def update(self, view: View) -> None:
         """Take in one sampled frame."""
-        luma = frame.luma
-        spreads = frame.bgr().reshape(-1, 3).std(axis=0).tolist()
+        luma = view.luma
+        spreads = view.frame.bgr().reshape(-1, 3).std(axis=0).tolist()
         self._frames.append([edge_density(luma), texture_uniformity(luma), *spreads, block_boundary(luma)])
 
     def result(self) -> dict[str, float]:
         """Return the mean over the frames of each feature."""
         means = np.mean(np.array(self._frames, dtype=np.float64), axis=0)
-        return dict(zip(FRAME_FEATURES, means.tolist(), strict=True))
+        return dict(zip(FEATURES, means.tolist(), strict=True))
+
+
+FAMILY = Family(
+    version=2,
+    about="What is left of a video when all are brought to one size (only in the pipeline scaling).",
+    source="Canny, 1986; Haralick et al., 1973; Wang et al., 2000",
+    features=FEATURES,
+    extractor=ScaledCopyExtractor,
+    every_frame=True,
+)

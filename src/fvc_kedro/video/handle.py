@@ -23,6 +23,10 @@ class Video(Protocol):
     def info(self) -> VideoInfo:
         """Container facts."""
 
+    @property
+    def packets(self) -> PacketTable | None:
+        """Packets of the video stream; None where there is no file."""
+
     def inspect(self, limits: Limits) -> VideoInfo:
         """Read the container facts, and refuse a video beyond the limits before it costs much."""
 
@@ -54,6 +58,10 @@ class VideoFile:
     @property
     def info(self) -> VideoInfo:
         return self._probed[0]
+
+    @property
+    def packets(self) -> PacketTable:
+        return self._probed[1]
 
     def inspect(self, limits: Limits) -> VideoInfo:
         return probe(self.path, limits)[0]
@@ -91,19 +99,30 @@ class MadeVideo:
     info: VideoInfo
     content_hash: str
 
+    def __reduce__(self) -> tuple[type[MadeVideo], tuple[Path, VideoInfo, str]]:
+        return MadeVideo, (self.path, self.info, self.content_hash)
+
+    @cached_property
+    def _file(self) -> VideoFile:
+        return VideoFile(self.path)
+
+    @property
+    def packets(self) -> PacketTable:
+        return self._file.packets
+
     def inspect(self, limits: Limits) -> VideoInfo:
-        return VideoFile(self.path).inspect(limits)
+        return self._file.inspect(limits)
 
     @property
     def n_bytes(self) -> int:
-        return VideoFile(self.path).n_bytes
+        return self._file.n_bytes
 
     @property
     def stamp(self) -> str:
         return self.content_hash
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
-        return VideoFile(self.path).frames(indices)
+        return self._file.frames(indices)
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,10 @@ class VideoArray:
     pixels: Plane
     fps: float = 25.0
     rotation: int = 0
+
+    @property
+    def packets(self) -> None:
+        return None
 
     @property
     def info(self) -> VideoInfo:
@@ -171,6 +194,10 @@ class RefusedVideo:
 
     @property
     def info(self) -> VideoInfo:
+        raise UnusableVideoError(self.reason)
+
+    @property
+    def packets(self) -> PacketTable:
         raise UnusableVideoError(self.reason)
 
     def inspect(self, _: Limits) -> VideoInfo:

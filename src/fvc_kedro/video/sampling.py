@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from fvc_kedro.video.container import PacketTable
+from fvc_kedro.video.probe import VideoInfo
 
 
 def uniform_indices(n_frames: int, num_frames: int) -> NDArray[np.int64]:
@@ -36,3 +41,61 @@ def uniform_indices(n_frames: int, num_frames: int) -> NDArray[np.int64]:
     if n_frames <= num_frames:
         return np.arange(n_frames, dtype=np.int64)
     return (2 * np.arange(num_frames, dtype=np.int64) + 1) * n_frames // (2 * num_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a video.
+
+    Attributes
+    ----------
+    first, last : int
+        Numbers of its first frame and of the frame after its last.
+    start_s, end_s : float
+        Where it starts and ends, in seconds from the first frame.
+    """
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+
+
+def frame_times(info: VideoInfo, packets: PacketTable | None) -> NDArray[np.float64]:
+    """Presentation times of all frames in seconds from the first, shape (n_frames,).
+
+    They are those of the packets, or evenly spaced where packets have none.
+    """
+    if packets is None or packets.shown_times is None:
+        return np.arange(info.n_frames) / info.fps
+    return (packets.shown_times - packets.shown_times[0]) * float(packets.time_base)
+
+
+def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list[Stretch]:
+    """Cut a video into stretches of equal duration, as near to ``seconds`` as a whole number of them allows.
+
+    Parameters
+    ----------
+    times_s : ndarray of float64, shape (n_frames,)
+        Increasing presentation times in seconds from the first frame, which need not be evenly spaced.
+    fps : float
+        Frame rate; it says how long the last frame is shown.
+    seconds : float
+        Duration wanted; infinity for one stretch.
+
+    Returns
+    -------
+    list of Stretch
+        At least one where there is a frame; stretches in which no frame is shown are left out.
+    """
+    if times_s.size == 0:
+        return []
+    duration = float(times_s[-1]) + 1 / fps
+    n = max(1, round(duration / seconds))
+    numbers = np.minimum((times_s * (n / duration)).astype(np.int64), n - 1)
+    firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    lasts = np.append(firsts[1:], times_s.size)
+    return [
+        Stretch(int(first), int(last), float(number * duration / n), float((number + 1) * duration / n))
+        for first, last, number in zip(firsts, lasts, numbers[firsts], strict=True)
+    ]

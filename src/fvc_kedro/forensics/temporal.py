@@ -1,0 +1,135 @@
+"""What changes from a frame to the next.
+
+Frames left out or held show as spikes and duplicates. Noise of a camera is new in every frame; what is
+pasted in, or made anew frame by frame, differs in how its details live on.
+
+References
+----------
+Wang & Farid, "Exposing digital forgeries in video by detecting duplication", 2007.
+Grönquist, Ren, He, Verardo & Süsstrunk, "Efficient temporally-aware deepfake detection using H.264 motion
+vectors", 2023.
+"""
+
+from __future__ import annotations
+
+from math import log, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fvc_kedro.forensics.family import Measure, frame_family
+from fvc_kedro.forensics.kernels import compiled, correlation, difference_sums
+from fvc_kedro.forensics.motion import REACH, BlockMotion
+from fvc_kedro.forensics.view import View
+
+_FLOOR = 0.05  # grey levels, keeps the logarithm of no change finite
+_DUPLICATE = 0.02  # grey levels
+_LONGEST = round(REACH * 2**0.5)  # pixels, of a shift
+
+MEASURES = [
+    Measure("difference", "ln of 0.05 plus the mean absolute difference to the next frame", "ln grey levels", "length"),
+    Measure("unchanged", "share of pixels that the next frame repeats", "share", "length"),
+    Measure("duplicate", "whether the next frame repeats this one: a mean absolute difference under 0.02 grey levels",
+            "share", "length, resolution", ("mean",)),
+    Measure("detail_correlation", "correlation of the diagonal Haar details with the next frame's", "1",
+            "length, brightness, contrast"),
+    Measure("compensated", "ln of the mean absolute difference after block matching over that before, of 16x16 "
+            "blocks", "ln", "length, brightness, contrast"),
+    Measure("motion", "ln of 1 plus the mean length of the blocks' shifts", "ln pixels", "length, brightness"),
+    Measure("motion_entropy", "entropy of the lengths of the shifts, rounded to pixels", "bits", "length, brightness"),
+    Measure("motion_coherence", "1 less the mean distance of a shift from its neighbours' over twice the mean length",
+            "1", "length, brightness"),
+]  # fmt: skip
+
+
+@compiled
+def _length(down: int, across: int) -> float:  # pragma: no cover - compiled
+    return float(np.sqrt(down * down + across * across))
+
+
+@compiled
+def motion_length(vectors: NDArray[np.int64]) -> float:  # pragma: no cover - compiled
+    """Mean length in pixels of shifts (down, across), shape (rows, columns, 2)."""
+    rows, columns = vectors.shape[:2]
+    total = 0.0
+    for row in range(rows):
+        for column in range(columns):
+            total += _length(vectors[row, column, 0], vectors[row, column, 1])
+    return float(total / (rows * columns))
+
+
+@compiled
+def motion_entropy(vectors: NDArray[np.int64]) -> float:  # pragma: no cover - compiled
+    """Entropy in bits of the lengths of shifts, rounded to whole pixels."""
+    rows, columns = vectors.shape[:2]
+    counts = np.zeros(_LONGEST + 1, np.int64)
+    for row in range(rows):
+        for column in range(columns):
+            counts[int(np.rint(_length(vectors[row, column, 0], vectors[row, column, 1])))] += 1
+    entropy = 0.0
+    for count in counts:
+        if count > 0:
+            share = count / (rows * columns)
+            entropy -= share * np.log2(share)
+    return entropy
+
+
+@compiled
+def motion_coherence(vectors: NDArray[np.int64]) -> float:  # pragma: no cover - compiled
+    """How much neighbouring shifts agree: 1 for all the same, about 0 for chance; NaN without motion or neighbours."""
+    rows, columns = vectors.shape[:2]
+    n_pairs = rows * (columns - 1) + (rows - 1) * columns
+    length = motion_length(vectors)
+    if length == 0 or n_pairs == 0:
+        return np.nan
+    total = 0.0
+    for row in range(rows):
+        for column in range(columns):
+            down, across = vectors[row, column]
+            if column + 1 < columns:
+                total += _length(vectors[row, column + 1, 0] - down, vectors[row, column + 1, 1] - across)
+            if row + 1 < rows:
+                total += _length(vectors[row + 1, column, 0] - down, vectors[row + 1, column, 1] - across)
+    return float(1 - total / n_pairs / (2 * length))
+
+
+def _motion_figures(motion: BlockMotion, gain: float) -> list[float]:
+    if motion.still.size == 0:
+        return [nan] * 4
+    still, moved = gain * float(motion.still.mean()), gain * float(motion.moved.mean())
+    return [
+        log((moved + _FLOOR) / (still + _FLOOR)),
+        log(1 + motion_length(motion.vectors)),
+        motion_entropy(motion.vectors),
+        motion_coherence(motion.vectors),
+    ]
+
+
+def per_frame(view: View) -> list[float]:
+    """All temporal figures of one view and its successor; NaN for the last frame of a video."""
+    successor = view.successor
+    if successor is None or successor.luma.shape != view.luma.shape:
+        return [nan] * len(MEASURES)
+    total, changed = difference_sums(view.luma, successor.luma)
+    difference = view.gain * total / view.luma.size
+    return [
+        log(_FLOOR + difference),
+        1 - changed / view.luma.size,
+        float(difference < _DUPLICATE),
+        correlation(view.details, successor.details),
+        *_motion_figures(view.motion, view.gain),
+    ]
+
+
+FAMILY = frame_family(
+    "temporal",
+    MEASURES,
+    per_frame,
+    version=1,
+    about="What changes from a frame to the next.",
+    source="Wang & Farid, 2007; Grönquist et al., 2023",
+    missing="there is no next frame, the picture is under 32 pixels wide or high, has no diagonal details or does "
+    "not move",
+    looks_ahead=True,
+    every_frame=True,
+)
