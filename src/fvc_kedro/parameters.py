@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fvc_kedro.execution import Execution
-from fvc_kedro.forensics import FAMILIES
+from fvc_kedro.forensics import FAMILIES, Sampling
+from fvc_kedro.learning.search import Search
 from fvc_kedro.video import Limits
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Kernel = Literal["linear", "rbf"]
 FeatureSet = Literal["original", "scaled"]
+
+
+def _known_once(families: list[str]) -> list[str]:
+    unknown = sorted(set(families) - set(FAMILIES))
+    if unknown:
+        raise ValueError(f"unknown families {unknown}; there are {sorted(FAMILIES)}")
+    if len(set(families)) < len(families):
+        raise ValueError(f"a family is named twice in {families}")
+    return families
+
+
+FamilyNames = Annotated[list[str], Field(min_length=1), AfterValidator(_known_once)]
 
 
 class ParameterError(ValueError):
@@ -43,7 +56,7 @@ class SampleCorpusParameters(Parameters):
     """How the sample corpus is made."""
 
     seed: Seed
-    pairs: int = Field(ge=3, le=6)
+    pairs: int = Field(ge=4, le=8)
     crf: Range
     scales: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
     length: Range
@@ -72,14 +85,13 @@ class FeatureParameters(Parameters):
     """What is measured on each video."""
 
     num_frames: int = Field(ge=1)
-    families: list[str] = Field(min_length=1)
+    segment_s: float = Field(gt=0)
+    frames_per_segment: int = Field(ge=1)
+    families: FamilyNames
 
-    @model_validator(mode="after")
-    def _known(self) -> FeatureParameters:
-        unknown = sorted(set(self.families) - set(FAMILIES))
-        if unknown:
-            raise ValueError(f"unknown families {unknown}; there are {sorted(FAMILIES)}")
-        return self
+    def to_sampling(self) -> Sampling:
+        """Return the same settings as measuring takes them."""
+        return Sampling(self.num_frames, self.segment_s, self.frames_per_segment)
 
 
 class ScalingParameters(Parameters):
@@ -112,10 +124,27 @@ class SvmParameters(Parameters):
 
     n_folds: int = Field(ge=2)
     seed: Seed
+    unit: Literal["segment", "video"]
+    segment_score: Literal["mean", "median", "max"]
     feature_sets: list[FeatureSet] = Field(min_length=1)
+    families: FamilyNames
+    n_features: int = Field(ge=0)
     grid: GridParameters
     search: SearchParameters
     n_calibration_folds: int = Field(ge=2)
+
+    def to_search(self) -> Search:
+        """Return the settings of the search as it takes them."""
+        return Search(
+            C=self.grid.C,
+            kernels=self.grid.kernel,
+            fraction=self.search.fraction,
+            min_rows=self.search.min_rows,
+            n_folds=self.search.n_folds,
+            n_features=self.n_features,
+            segment_score=self.segment_score,
+            seed=self.seed,
+        )
 
 
 class ReportingParameters(Parameters):
@@ -124,6 +153,7 @@ class ReportingParameters(Parameters):
     n_bootstrap: int = Field(ge=100)
     seed: Seed
     n_thumbnails: int = Field(ge=1)
+    ablation: bool
 
 
 class ExecutionParameters(Parameters):
@@ -179,10 +209,19 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             group.model_validate(parameters[name])
         except ValidationError as error:
             problems += [_describe(name, problem) for problem in error.errors()]
+    if not problems:
+        problems = _unmeasured(parameters)
     if problems:
         raise ParameterError(
             "wrong parameters (conf/base/parameters.yml or --params):\n" + "\n".join(f"- {line}" for line in problems)
         )
+
+
+def _unmeasured(parameters: Mapping[str, Any]) -> list[str]:
+    svm = SvmParameters.model_validate(parameters["svm"])
+    measured = FeatureParameters.model_validate(parameters["features"]).families
+    missing = sorted(set(svm.families) - set(measured)) if "original" in svm.feature_sets else []
+    return [f"svm.families: {missing} are not measured: add them to features.families"] if missing else []
 
 
 def _describe(group: str, problem: Any) -> str:

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, inner_folds
+from fvc_kedro.learning.folds import Labels, assert_disjoint, inner_folds
+from fvc_kedro.learning.rows import Rows, by_video, first_rows
 
 _MAX_ITERATIONS = 20_000
 
@@ -44,63 +47,153 @@ def make_classifier(kernel: str, C: float, seed: int) -> SVC | LinearSVC:  # noq
     raise ValueError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
 
 
-def make_pipeline(feature_names: Sequence[str], classifier: SVC | LinearSVC) -> Pipeline:
-    """Chain column choice, imputing, scaling and classifier; other columns of a table are passed over."""
+def anova(values: NDArray[np.float64], y: Labels) -> NDArray[np.float64]:
+    """Variance between the classes over that within them, for each column; 0 for a constant one.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows, n_columns)
+    y : ndarray of int, shape (n_rows,)
+
+    References
+    ----------
+    Fisher, "Statistical methods for research workers", 1925.
+    """
+    overall = values.mean(axis=0)
+    between, within = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for label in np.unique(y):
+        part = values[y == label]
+        between += len(part) * (part.mean(axis=0) - overall) ** 2
+        within += np.sum((part - part.mean(axis=0)) ** 2, axis=0)
+    floor = 1e-12 * np.maximum(1.0, overall**2) * len(values)
+    return np.where(within + between > floor, between / np.maximum(within, floor), 0.0)
+
+
+def make_preprocessing(feature_names: Sequence[str], n_features: int) -> Pipeline:
+    """Chain column choice, imputing, scaling and selection; other columns of a table are passed over.
+
+    Parameters
+    ----------
+    feature_names : sequence of str
+    n_features : int
+        Columns to keep, those that differ most between the classes; 0 keeps all.
+    """
     choose = ColumnTransformer([("features", "passthrough", list(feature_names))], remainder="drop")
+    keep = min(n_features, len(feature_names)) if n_features else "all"
     return Pipeline(
         [
             ("choose", choose),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
-            ("classify", classifier),
+            ("select", SelectKBest(anova, k=keep)),
         ]
     )
 
 
-def fit_detector(
-    table: pl.DataFrame, y: Labels, groups: Groups, classifier: SVC | LinearSVC, n_folds: int, seed: int
-) -> CalibratedClassifierCV:
-    """Fit a classifier and calibrate it once, by Platt scaling, on grouped out-of-fold margins.
+class _OneColumn(ClassifierMixin, BaseEstimator):
+    """Takes a single column as the margin, so that scikit-learn's calibration can be fitted to margins."""
+
+    def fit(self, margins: NDArray[np.float64], y: Labels) -> _OneColumn:
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = 1
+        return self
+
+    def decision_function(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+        return margins[:, 0]
+
+    def predict(self, margins: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.asarray(self.classes_[(margins[:, 0] > 0).astype(np.int64)])
+
+
+class VideoDetector(ClassifierMixin, BaseEstimator):
+    """Support vector machine on the rows of videos, calibrated once on the margins of whole videos.
+
+    Imputing, scaling and selection are learnt with the machine, so a fitted detector needs nothing but
+    the table of an unseen video. Calibration is Platt's, on grouped out-of-fold margins.
 
     Parameters
     ----------
-    table : DataFrame
-        Feature columns only, a row a video.
-    y, groups : ndarray, shape (n_rows,)
     classifier : SVC or LinearSVC
         Not fitted.
+    n_features : int
+        Columns that the machine sees, those that differ most between the classes; 0 for all.
+    segment_score : {"mean", "median", "max"}
+        How the margins of a video's rows become the margin of the video.
     n_folds : int
         Grouped folds that give the margins for the calibration.
     seed : int
+        Of the folds.
 
-    Returns
-    -------
-    CalibratedClassifierCV
-        Fitted: ``predict_proba`` takes any table that has the columns in ``feature_names_in_``. The
-        classes are 0 (real) and 1 (fake).
+    Attributes
+    ----------
+    classes_ : ndarray
+        0 (real) and 1 (fake).
+    feature_names_in_ : ndarray of str
+        Columns that a table must have; it may have others.
+    pipeline_ : Pipeline
+        Fitted: choose, impute, scale, select, classify.
+    calibration_ : CalibratedClassifierCV
+        From the margin of a video to its probabilities.
 
     References
     ----------
     Platt, "Probabilistic outputs for support vector machines", 1999.
     """
-    splits = inner_folds(y, groups, n_folds, seed)
-    for train, test in splits:
-        assert_disjoint(groups, train, test)
-    pipeline = make_pipeline(table.columns, classifier)
-    model = CalibratedClassifierCV(pipeline, method="sigmoid", cv=splits, ensemble=False)
-    return model.fit(table, y)
 
+    def __init__(
+        self, classifier: Any, n_features: int = 0, segment_score: str = "mean", n_folds: int = 3, seed: int = 0
+    ) -> None:
+        self.classifier = classifier
+        self.n_features = n_features
+        self.segment_score = segment_score
+        self.n_folds = n_folds
+        self.seed = seed
 
-def fitted_pipeline(model: CalibratedClassifierCV) -> Pipeline:
-    """Return the fitted pipeline inside a calibrated model."""
-    return cast(Pipeline, model.calibrated_classifiers_[0].estimator)
+    def fit(self, rows: Rows) -> VideoDetector:
+        """Fit to rows of both classes; no group stands on both sides of a split of the calibration."""
+        splits = inner_folds(rows.y, rows.groups, self.n_folds, self.seed)
+        margins = np.empty(len(rows))
+        for train, test in splits:
+            assert_disjoint(rows.groups, train, test)
+            margins[test] = self._fit_pipeline(rows.take(train)).decision_function(rows.features[test.tolist()])
+        self.pipeline_ = self._fit_pipeline(rows)
+        self.feature_names_in_ = np.array(rows.features.columns, dtype=object)
+        self.classes_ = np.unique(rows.y)
+        by_name = by_video(margins, rows.videos, self.segment_score)
+        column, y = np.array(list(by_name.values()))[:, None], rows.y[first_rows(rows.videos)]
+        everything = np.arange(len(y))  # the margins are out of fold already
+        frozen = FrozenEstimator(_OneColumn().fit(column, y))
+        platt = CalibratedClassifierCV(frozen, method="sigmoid", cv=[(everything, everything)], ensemble=False)
+        self.calibration_ = platt.fit(column, y)
+        return self
 
+    def _fit_pipeline(self, rows: Rows) -> Pipeline:
+        preprocessing = make_preprocessing(rows.features.columns, self.n_features)
+        pipeline = Pipeline([*preprocessing.steps, ("classify", clone(self.classifier))])
+        return cast(Pipeline, pipeline.fit(rows.features, rows.y, classify__sample_weight=rows.weights()))
 
-def margins(model: CalibratedClassifierCV, table: Any) -> NDArray[np.float64]:
-    """Signed distance to the decision boundary for each row, positive towards fake."""
-    return cast(NDArray[np.float64], fitted_pipeline(model).decision_function(table))
+    def decision_function(self, table: Any) -> NDArray[np.float64]:
+        """Margin of each row of a table, positive towards fake."""
+        return cast(NDArray[np.float64], self.pipeline_.decision_function(table))
 
+    def predict_proba(self, table: Any) -> NDArray[np.float64]:
+        """Probabilities of real and fake for each row, shape (n_rows, 2), each row taken as a video."""
+        return self.probabilities(self.decision_function(table))
 
-def fake_probability(model: CalibratedClassifierCV, table: Any) -> NDArray[np.float64]:
-    """Calibrated probability of fake for each row."""
-    return cast(NDArray[np.float64], model.predict_proba(table)[:, 1])
+    def predict(self, table: Any) -> NDArray[np.int64]:
+        """0 (real) or 1 (fake) for each row."""
+        return np.asarray(self.classes_[(self.predict_proba(table)[:, 1] >= 0.5).astype(np.int64)])
+
+    def video_margins(self, table: Any, videos: NDArray[np.str_]) -> dict[str, float]:
+        """Margin of each video, given the video of each row, in alphabetical order."""
+        return by_video(self.decision_function(table), videos, self.segment_score)
+
+    def probabilities(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities of real and fake for margins of videos, shape (n_videos, 2)."""
+        return cast(NDArray[np.float64], self.calibration_.predict_proba(np.asarray(margins)[:, None]))
+
+    @property
+    def selected_features(self) -> list[str]:
+        """Names of the columns that the machine sees."""
+        chosen = self.pipeline_.named_steps["select"].get_support()
+        return [str(name) for name, kept in zip(self.feature_names_in_, chosen, strict=True) if kept]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import polars as pl
-from sklearn.model_selection import GridSearchCV
+import numpy as np
+from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import make_classifier, make_pipeline
-from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, grouped_sample, inner_folds
+from fvc_kedro.learning.detector import make_classifier, make_preprocessing
+from fvc_kedro.learning.folds import assert_disjoint, grouped_sample, inner_folds
+from fvc_kedro.learning.rows import Rows, by_video, first_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class GridPoint:
     kernel, C
         The point.
     mean_roc_auc, std_roc_auc : float
-        Area under the ROC curve over the inner test parts.
+        Area under the ROC curve of the videos over the inner test parts.
     rank : int
         1 for the best.
     n_rows : int
@@ -36,61 +37,88 @@ class GridPoint:
     n_rows: int
 
 
-def search_grid(
-    table: pl.DataFrame,
-    y: Labels,
-    groups: Groups,
-    *,
-    C: Sequence[float],  # noqa: N803 - scikit-learn's name
-    kernels: Sequence[str],
-    fraction: float,
-    min_rows: int,
-    n_folds: int,
-    seed: int,
-) -> list[GridPoint]:
-    """Score every point of the grid by grouped cross-validation on a grouped sample of the rows.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the grid is searched.
 
     Parameters
     ----------
-    table : DataFrame
-        Feature columns only.
-    y, groups : ndarray, shape (n_rows,)
     C : sequence of float
     kernels : sequence of {"linear", "rbf"}
     fraction, min_rows
         Size of the sample, see :func:`fvc_kedro.learning.folds.grouped_sample`.
     n_folds : int
         Inner folds.
+    n_features : int
+        As of :class:`fvc_kedro.learning.detector.VideoDetector`.
+    segment_score : str
+        As of the same.
     seed : int
+    """
+
+    C: Sequence[float]
+    kernels: Sequence[str]
+    fraction: float
+    min_rows: int
+    n_folds: int
+    n_features: int = 0
+    segment_score: str = "mean"
+    seed: int = 0
+
+
+def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
+    """Score every point of the grid by grouped cross-validation on a grouped sample of the rows.
+
+    Imputing, scaling and selection are learnt in each inner training part, once for all points.
 
     Returns
     -------
     list of GridPoint
         In the order of the grid, kernels outermost. Among equals the first is ranked best.
     """
-    sample = grouped_sample(y, groups, fraction, min_rows, seed)
-    splits = inner_folds(y[sample], groups[sample], n_folds, seed)
-    for train, test in splits:
-        assert_disjoint(groups[sample], train, test)
-    points = [(kernel, value) for kernel in kernels for value in C]
-    search = GridSearchCV(
-        make_pipeline(table.columns, make_classifier(*points[0], seed)),
-        {"classify": [make_classifier(kernel, value, seed) for kernel, value in points]},
-        scoring="roc_auc",
-        cv=splits,
-        refit=False,
-        error_score="raise",
+    sample = rows.take(grouped_sample(rows.y, rows.groups, search.fraction, search.min_rows, search.seed))
+    points = [(kernel, value) for kernel in search.kernels for value in search.C]
+    scores = np.array(
+        [
+            _score_points(sample.take(train), sample.take(test), points, search)
+            for train, test in _checked_folds(sample, search)
+        ]
     )
-    scores = search.fit(table[sample.tolist()], y[sample]).cv_results_
-    order = sorted(range(len(points)), key=lambda i: (-scores["mean_test_score"][i], i))
+    scores = scores[~np.isnan(scores).any(axis=1)]  # a test part of one class has no ROC curve
+    if len(scores) == 0:
+        scores = np.full((1, len(points)), 0.5)
+    means, deviations = scores.mean(axis=0), scores.std(axis=0)
+    order = sorted(range(len(points)), key=lambda i: (-means[i], i))
     return [
         GridPoint(
             kernel=kernel,
             C=float(value),
-            mean_roc_auc=float(scores["mean_test_score"][i]),
-            std_roc_auc=float(scores["std_test_score"][i]),
+            mean_roc_auc=float(means[i]),
+            std_roc_auc=float(deviations[i]),
             rank=order.index(i) + 1,
             n_rows=len(sample),
         )
         for i, (kernel, value) in enumerate(points)
     ]
+
+
+def _checked_folds(rows: Rows, search: Search) -> list[tuple[np.ndarray, np.ndarray]]:
+    splits = inner_folds(rows.y, rows.groups, search.n_folds, search.seed)
+    for train, test in splits:
+        assert_disjoint(rows.groups, train, test)
+    return splits
+
+
+def _score_points(train: Rows, test: Rows, points: Sequence[tuple[str, float]], search: Search) -> list[float]:
+    """Area under the ROC curve of the test videos for each point; NaN where they are of one class."""
+    preprocessing = make_preprocessing(train.features.columns, search.n_features)
+    values = preprocessing.fit_transform(train.features, train.y)
+    test_values, truth, weights = preprocessing.transform(test.features), test.y[first_rows(test.videos)], train.weights()
+    if np.unique(truth).size < 2:
+        return [float("nan")] * len(points)
+    scores = []
+    for kernel, value in points:
+        classifier = make_classifier(kernel, value, search.seed).fit(values, train.y, sample_weight=weights)
+        margins = by_video(classifier.decision_function(test_values), test.videos, search.segment_score)
+        scores.append(float(roc_auc_score(truth, list(margins.values()))))
+    return scores

@@ -11,10 +11,12 @@ import polars as pl
 
 from fvc_kedro.datasets.records import Measurement
 from fvc_kedro.execution import Outcomes
-from fvc_kedro.forensics import FAMILIES, measure
+from fvc_kedro.forensics import FAMILIES, Columns, Sampling, measure
 from fvc_kedro.video import Video
+from fvc_kedro.video.frame import Rectangle
 
 KEY_COLUMNS = ("video_id", "label", "group")
+SEGMENT_COLUMNS = {"segment": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64}
 FAILURE_SCHEMA = {"video_id": pl.String, "video_path": pl.String, "reason": pl.String}
 
 
@@ -27,57 +29,63 @@ def measurement(
     video: Video,
     content_hash: str,
     families: Sequence[str],
-    sampling: Mapping[str, Any],
+    sampling: Sampling,
     cost: float,
+    region: Rectangle | None = None,
     frames_ahead: int = 0,
 ) -> Measurement:
-    """Ask for the measurement of one video, each family kept by content, its version and the sampling.
-
-    ``sampling`` holds the arguments of :func:`fvc_kedro.forensics.measure` that the values depend on.
-    """
+    """Ask for the measurement of one video, each family kept by content, its version and the sampling."""
     keys = {
-        family: digest("measure", content_hash, family, FAMILIES[family].version, sorted(sampling.items()))
+        family: digest("measure", content_hash, family, FAMILIES[family].version, sampling, region)
         for family in families
     }
-    return Measurement(partial(_measure, video, dict(sampling), frames_ahead), keys, cost)
+    return Measurement(partial(_measure, video, sampling, region, frames_ahead), keys, cost)
 
 
 def _measure(
-    video: Video, sampling: Mapping[str, Any], frames_ahead: int, families: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
-    return measure(video, families, frames_ahead=frames_ahead, **sampling)
+    video: Video, sampling: Sampling, region: Rectangle | None, frames_ahead: int, families: tuple[str, ...]
+) -> dict[str, Columns]:
+    return measure(video, families, sampling, region, frames_ahead)
 
 
-def feature_table(
-    corpus_index: pl.DataFrame, measurements: Outcomes[dict[str, dict[str, float]]], names: Mapping[str, str]
+def segment_table(
+    corpus_index: pl.DataFrame, measurements: Outcomes[dict[str, Columns]], names: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Lay out measurements as a table, sorted by video.
+    """Lay out measurements as a table, sorted by video and segment.
 
     Parameters
     ----------
     corpus_index : DataFrame
         With ``video_id``, ``label`` and ``group``.
     measurements : Outcomes
-        A value for each feature of each video that could be measured.
+        Columns of each family of each video that could be measured.
     names : mapping
         Name of a feature in the measurements to its column in the table.
 
     Returns
     -------
     DataFrame
-        Key columns, then a float column for each feature.
+        Key columns, ``segment`` (from 0), ``start_s``, ``end_s``, then a float column for each feature, null
+        where it is missing.
     """
-    values = {
-        video_id: {name: value for features in families.values() for name, value in features.items()}
-        for video_id, families in measurements.values.items()
-    }
-    rows = [
-        (*key, *(values[key[0]][name] for name in names))
-        for key in corpus_index.select(KEY_COLUMNS).sort("video_id").iter_rows()
-        if key[0] in values
-    ]
-    schema = dict.fromkeys(KEY_COLUMNS, pl.String) | dict.fromkeys(names.values(), pl.Float64)
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    schema = dict.fromkeys(KEY_COLUMNS, pl.String) | SEGMENT_COLUMNS | dict.fromkeys(names.values(), pl.Float64)
+    parts = [pl.DataFrame(schema=schema)]
+    for key in corpus_index.select(KEY_COLUMNS).sort("video_id").iter_rows():
+        if key[0] not in measurements.values:
+            continue
+        columns = {name: values for family in measurements.values[key[0]].values() for name, values in family.items()}
+        table = {name: [value] * len(columns["start_s"]) for name, value in zip(KEY_COLUMNS, key, strict=True)}
+        table |= {"segment": list(range(len(columns["start_s"])))}
+        table |= {name: columns[name] for name in ("start_s", "end_s")}
+        table |= {column: columns[name] for name, column in names.items()}
+        parts.append(pl.DataFrame(table, schema=schema))
+    return pl.concat(parts)
+
+
+def video_table(segments: pl.DataFrame) -> pl.DataFrame:
+    """Average the segments of each video: key columns, then every feature, null where all segments lack it."""
+    features = pl.exclude(*KEY_COLUMNS, *SEGMENT_COLUMNS)
+    return segments.group_by(KEY_COLUMNS, maintain_order=True).agg(features.mean())
 
 
 def failure_table(corpus_index: pl.DataFrame, failures: Mapping[str, str]) -> pl.DataFrame:

@@ -1,8 +1,8 @@
-"""Index and videos in; a row of features for each video, and the videos that failed, out."""
+"""Index and videos in; features of each segment and each video, and the videos that failed, out."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from fvc_kedro.pipelines.feature_engineering.nodes import measure_features, tabulate_features
+from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 
 
 def create_pipeline() -> Pipeline:
@@ -16,10 +16,11 @@ def create_pipeline() -> Pipeline:
                 name="measure_features",
             ),
             node(
-                tabulate_features,
+                tabulate_segments,
                 ["corpus_index", "feature_measurements", "params:features"],
-                ["features_metadata", "failed_videos"],
-                name="tabulate_features",
+                ["segment_features", "failed_videos"],
+                name="tabulate_segments",
             ),
+            node(average_segments, "segment_features", "features_metadata", name="average_segments"),
         ]
     )

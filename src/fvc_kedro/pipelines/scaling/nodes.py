@@ -10,9 +10,9 @@ import polars as pl
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import MeasurementBatch
 from fvc_kedro.execution import Outcomes
-from fvc_kedro.forensics import feature_names
+from fvc_kedro.forensics import Columns, Sampling, feature_names
 from fvc_kedro.parameters import ExecutionParameters, ScalingParameters
-from fvc_kedro.pipelines.measuring import failure_table, feature_table, measurement
+from fvc_kedro.pipelines.measuring import failure_table, measurement, segment_table, video_table
 from fvc_kedro.video import MadeVideo, Video, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
 from fvc_kedro.video.geometry import Letterbox, displayed_size, letterbox_region
@@ -118,9 +118,15 @@ def measure_scaled_videos(
     measurements = {}
     for video_id, x, y, width, height, n_frames in scaled_metadata.select(columns).iter_rows():
         copy = scaled_videos.values[video_id]
-        sampling = {"num_frames": parameters.num_frames, "region": (x, y, width, height)}
-        frames_ahead = settings.frames_ahead(scaled_metadata.height)
-        measurements[video_id] = measurement(copy, copy.content_hash, FAMILIES, sampling, n_frames, frames_ahead)
+        measurements[video_id] = measurement(
+            copy,
+            copy.content_hash,
+            FAMILIES,
+            Sampling(parameters.num_frames),
+            n_frames,
+            region=(x, y, width, height),
+            frames_ahead=settings.frames_ahead(scaled_metadata.height),
+        )
     return MeasurementBatch(measurements, settings, "measuring scaled videos")
 
 
@@ -128,7 +134,7 @@ def tabulate_scaled_features(
     corpus_index: pl.DataFrame,
     scaled_metadata: pl.DataFrame,
     scaled_videos: Outcomes[MadeVideo],
-    scaled_measurements: Outcomes[dict[str, dict[str, float]]],
+    scaled_measurements: Outcomes[dict[str, Columns]],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lay out the measurements of the copies, their columns named ``scaled_…``.
 
@@ -141,6 +147,6 @@ def tabulate_scaled_features(
     """
     names = {name: f"scaled_{name}" for name in feature_names(FAMILIES)}
     factors = scaled_metadata.select("video_id", pl.col("scale_factor").alias("scaled_scale_factor"))
-    table = feature_table(corpus_index, scaled_measurements, names)
+    table = video_table(segment_table(corpus_index, scaled_measurements, names))
     features = table.join(factors, on="video_id", how="left", validate="1:1", maintain_order="left")
     return features, failure_table(corpus_index, scaled_videos.failures | scaled_measurements.failures)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.calibration import CalibratedClassifierCV
 
-from fvc_kedro.learning.detector import fake_probability, fit_detector, make_classifier, margins
-from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, grouped_folds
+from fvc_kedro.forensics import feature_names
+from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.folds import grouped_folds
 from fvc_kedro.learning.metrics import classification_metrics
+from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import search_grid
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of, rows_of, splits_of
 
 WHOLE_CORPUS = "all"
 GRID_SCHEMA = {
@@ -27,42 +29,51 @@ GRID_SCHEMA = {
     "rank": pl.Int64,
     "n_rows": pl.Int64,
 }
-FoldModels = dict[str, Callable[[], CalibratedClassifierCV]]
-
-
-class TrainingDataError(ValueError):
-    """Tables that nothing can be trained on; the text says why."""
+FoldModels = dict[str, Callable[[], VideoDetector]]
 
 
 def assemble_training_table(
-    features_metadata: pl.DataFrame, scaled_metadata: pl.DataFrame, scaled_features: pl.DataFrame, svm: dict[str, Any]
+    segment_features: pl.DataFrame,
+    features_metadata: pl.DataFrame,
+    scaled_metadata: pl.DataFrame,
+    scaled_features: pl.DataFrame,
+    svm: dict[str, Any],
 ) -> pl.DataFrame:
-    """Join the chosen feature sets by video.
+    """Choose the families to train on, by segment or by video, and join the chosen feature sets.
 
     A video is used where it was both measured and scaled, so that every choice of feature sets trains
-    on the same videos.
+    on the same videos. Features of the scaled copy are the same for all segments of a video.
 
     Returns
     -------
     DataFrame
-        video_id, label, group and the features, sorted by video_id.
+        video_id, label, group, ``segment`` (always 0 for ``unit: video``) and the features, sorted by video_id
+        and segment.
 
     Raises
     ------
     TrainingDataError
-        If a key stands twice in a table or no video of one class is left.
+        If a key stands twice in a table, a feature was not measured or no video of one class is left.
     """
-    chosen = SvmParameters.model_validate(svm).feature_sets
+    parameters = SvmParameters.model_validate(svm)
     for name, table in (("features_metadata", features_metadata), ("scaled_metadata", scaled_metadata)):
         if table["video_id"].is_duplicated().any():
             raise TrainingDataError(f"a video_id stands twice in {name}: run the pipeline that makes it again")
-    keys = features_metadata.select(KEY_COLUMNS).join(scaled_metadata.select("video_id"), on="video_id", how="semi")
-    table = keys.sort("video_id")
-    if "original" in chosen:
-        table = table.join(features_metadata, on=KEY_COLUMNS, how="left", validate="1:1", maintain_order="left")
-    if "scaled" in chosen:
-        table = table.join(scaled_features, on=KEY_COLUMNS, how="left", validate="1:1", maintain_order="left")
-    counts = {label: table.filter(pl.col("label") == label).height for label in ("real", "fake")}
+    units = segment_features if parameters.unit == "segment" else features_metadata.with_columns(segment=pl.lit(0))
+    units = units.join(scaled_metadata.select("video_id"), on="video_id", how="semi").sort("video_id", "segment")
+    table = units.select(*KEY_COLUMNS, pl.col("segment").cast(pl.Int64))
+    if "original" in parameters.feature_sets:
+        names = feature_names(parameters.families)
+        unmeasured = sorted(set(names) - set(units.columns))
+        if unmeasured:
+            raise TrainingDataError(
+                f"{len(unmeasured)} features of svm.families were not measured, such as {unmeasured[:3]}: "
+                "kedro run --pipelines feature_engineering"
+            )
+        table = table.hstack(units.select(names))
+    if "scaled" in parameters.feature_sets:
+        table = table.join(scaled_features, on=KEY_COLUMNS, how="left", validate="m:1", maintain_order="left")
+    counts = {label: table.filter(pl.col("label") == label)["video_id"].n_unique() for label in ("real", "fake")}
     if not all(counts.values()):
         raise TrainingDataError(
             f"both classes are needed; of the videos both measured and scaled, {counts} are left: see failed_videos "
@@ -77,14 +88,15 @@ def make_folds(training_table: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFram
     Returns
     -------
     DataFrame
-        video_id, label, group and ``fold`` from 1, in which the video is tested.
+        A row a video: video_id, label, group and ``fold`` from 1, in which the video is tested.
     """
     parameters = SvmParameters.model_validate(svm)
-    y, groups = _labels(training_table), _groups(training_table)
+    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    y, groups = labels_of(videos), groups_of(videos)
     folds = np.zeros(len(y), np.int64)
     for number, (_, test) in enumerate(grouped_folds(y, groups, parameters.n_folds, parameters.seed), start=1):
         folds[test] = number
-    return training_table.select(KEY_COLUMNS).with_columns(fold=pl.Series(folds))
+    return videos.with_columns(fold=pl.Series(folds))
 
 
 def search_folds(training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
@@ -97,45 +109,32 @@ def search_folds(training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[st
         ``global`` only ``all`` is searched, and every fold uses it, which is optimistic.
     """
     parameters = SvmParameters.model_validate(svm)
-    scopes = {WHOLE_CORPUS: np.arange(len(training_table))}
+    rows = rows_of(training_table)
+    scopes = {WHOLE_CORPUS: np.arange(len(rows))}
     if parameters.search.mode == "per_fold":
-        scopes = {name: train for name, (train, _) in _splits(training_table, folds).items()} | scopes
-    y, groups = _labels(training_table), _groups(training_table)
-    table = _features(training_table)
-    rows = [
+        scopes = {name: train for name, (train, _) in splits_of(training_table, folds).items()} | scopes
+    points = [
         {"scope": scope} | asdict(point)
         for scope, train in scopes.items()
-        for point in search_grid(
-            table[train.tolist()],
-            y[train],
-            groups[train],
-            C=parameters.grid.C,
-            kernels=parameters.grid.kernel,
-            fraction=parameters.search.fraction,
-            min_rows=parameters.search.min_rows,
-            n_folds=parameters.search.n_folds,
-            seed=parameters.seed,
-        )
+        for point in search_grid(rows.take(train), parameters.to_search())
     ]
-    return pl.DataFrame(rows, schema=GRID_SCHEMA)
+    return pl.DataFrame(points, schema=GRID_SCHEMA)
 
 
 def train_fold_models(
     training_table: pl.DataFrame, folds: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]
-) -> dict[str, CalibratedClassifierCV]:
+) -> dict[str, VideoDetector]:
     """Fit and calibrate a model on each training part with the best parameters found there."""
+    parameters, rows = SvmParameters.model_validate(svm), rows_of(training_table)
     return {
-        name: _fit(training_table, train, grid_search, name, SvmParameters.model_validate(svm))
-        for name, (train, _) in _splits(training_table, folds).items()
+        name: _fit(rows.take(train), grid_search, name, parameters)
+        for name, (train, _) in splits_of(training_table, folds).items()
     }
 
 
-def train_detector(
-    training_table: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]
-) -> CalibratedClassifierCV:
+def train_detector(training_table: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]) -> VideoDetector:
     """Fit and calibrate the final model on all videos."""
-    everything = np.arange(len(training_table))
-    return _fit(training_table, everything, grid_search, WHOLE_CORPUS, SvmParameters.model_validate(svm))
+    return _fit(rows_of(training_table), grid_search, WHOLE_CORPUS, SvmParameters.model_validate(svm))
 
 
 def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_models: FoldModels) -> pl.DataFrame:
@@ -144,21 +143,22 @@ def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_
     Returns
     -------
     DataFrame
-        video_id, label, group, fold, ``margin`` (positive towards fake), ``probability`` of fake,
-        ``predicted`` label, sorted by video_id.
+        A row a video: video_id, label, group, fold, ``margin`` (of its segments together, positive towards
+        fake), ``probability`` of fake, ``predicted`` label, sorted by video_id.
     """
-    table = _features(training_table)
-    margin = np.full(len(table), np.nan)
-    probability = np.full(len(table), np.nan)
-    for name, (_, test) in _splits(training_table, folds).items():
-        model = fold_models[name]()
-        margin[test] = margins(model, table[test.tolist()])
-        probability[test] = fake_probability(model, table[test.tolist()])
+    rows = rows_of(training_table)
+    margins: dict[str, float] = {}
+    probability: dict[str, float] = {}
+    for name, (_, test) in splits_of(training_table, folds).items():
+        model, tested = fold_models[name](), rows.take(test)
+        found = model.video_margins(tested.features, tested.videos)
+        margins |= found
+        fake = model.probabilities(np.array(list(found.values())))[:, 1]
+        probability |= dict(zip(found, fake.tolist(), strict=True))
     return folds.with_columns(
-        margin=pl.Series(margin),
-        probability=pl.Series(probability),
-        predicted=pl.Series(np.where(probability >= 0.5, "fake", "real")),
-    )
+        margin=pl.Series([margins[video] for video in folds["video_id"]]),
+        probability=pl.Series([probability[video] for video in folds["video_id"]]),
+    ).with_columns(predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")))
 
 
 def evaluate_folds(
@@ -186,7 +186,7 @@ def evaluate_folds(
             "n_train": len(oof_predictions) - len(tested),
             "n_test": len(tested),
         }
-        metrics = classification_metrics(_labels(tested), tested["probability"].to_numpy())
+        metrics = classification_metrics(labels_of(tested), tested["probability"].to_numpy())
         fold_metrics[name] = about | metrics
         rows.append(about | {f"test_{_SHORT.get(key, key)}": value for key, value in metrics.items()})
     schema = {"fold": pl.Int64, "C": pl.Float64, "kernel": pl.String, "n_train": pl.Int64, "n_test": pl.Int64}
@@ -197,18 +197,17 @@ def evaluate_folds(
 _SHORT = {"f1_score": "f1"}
 
 
-def _fit(
-    table: pl.DataFrame, train: np.ndarray, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters
-) -> CalibratedClassifierCV:
+def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:
     best = _best_point(grid_search, scope)
-    return fit_detector(
-        _features(table)[train.tolist()],
-        _labels(table)[train],
-        _groups(table)[train],
-        make_classifier(best["kernel"], best["C"], parameters.seed),
-        parameters.n_calibration_folds,
-        parameters.seed,
+    classifier = make_classifier(best["kernel"], best["C"], parameters.seed)
+    detector = VideoDetector(
+        classifier,
+        n_features=parameters.n_features,
+        segment_score=parameters.segment_score,
+        n_folds=parameters.n_calibration_folds,
+        seed=parameters.seed,
     )
+    return detector.fit(rows)
 
 
 def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
@@ -217,28 +216,3 @@ def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
     if chosen.is_empty():
         chosen = best.filter(pl.col("scope") == WHOLE_CORPUS)
     return chosen.row(0, named=True)
-
-
-def _splits(table: pl.DataFrame, folds: pl.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Training and test rows of each fold; the groups on the two sides are checked to be different."""
-    if not table["video_id"].equals(folds["video_id"]):
-        raise TrainingDataError("folds and training_table list other videos: run svm_training as a whole again")
-    numbers, groups = folds["fold"].to_numpy(), _groups(table)
-    splits = {}
-    for fold in np.unique(numbers):
-        train, test = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
-        assert_disjoint(groups, train, test)
-        splits[f"fold_{fold}"] = (train, test)
-    return splits
-
-
-def _features(table: pl.DataFrame) -> pl.DataFrame:
-    return table.drop(KEY_COLUMNS)
-
-
-def _labels(table: pl.DataFrame) -> Labels:
-    return (table["label"] == "fake").to_numpy().astype(np.int64)
-
-
-def _groups(table: pl.DataFrame) -> Groups:
-    return table["group"].to_numpy().astype(np.str_)

@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 assemble_training_table,
-                ["features_metadata", "scaled_metadata", "scaled_features", "params:svm"],
+                ["segment_features", "features_metadata", "scaled_metadata", "scaled_features", "params:svm"],
                 "training_table",
                 name="assemble_training_table",
             ),

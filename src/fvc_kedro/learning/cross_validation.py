@@ -1,0 +1,53 @@
+"""Searching, fitting and judging on given folds in one go, for comparing choices of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.folds import Split, assert_disjoint
+from fvc_kedro.learning.rows import Rows
+from fvc_kedro.learning.search import GridPoint, Search, search_grid
+
+
+def fit_best(rows: Rows, points: Sequence[GridPoint], search: Search, n_calibration_folds: int) -> VideoDetector:
+    """Fit and calibrate a detector with the parameters of the best grid point."""
+    best = min(points, key=lambda point: point.rank)
+    classifier = make_classifier(best.kernel, best.C, search.seed)
+    detector = VideoDetector(classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed)
+    return detector.fit(rows)
+
+
+def out_of_fold(
+    rows: Rows, splits: Sequence[Split], search: Search, n_calibration_folds: int
+) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Judge every video by a detector that was searched, fitted and calibrated without its group.
+
+    Parameters
+    ----------
+    rows : Rows
+    splits : sequence of (train, test)
+        Row numbers; every row is in exactly one test part.
+    search : Search
+    n_calibration_folds : int
+
+    Returns
+    -------
+    videos : ndarray of str, shape (n_videos,)
+        In alphabetical order.
+    probability : ndarray of float64, shape (n_videos,)
+        Of fake.
+    """
+    probability: dict[str, float] = {}
+    for train, test in splits:
+        assert_disjoint(rows.groups, train, test)
+        seen, unseen = rows.take(train), rows.take(test)
+        detector = fit_best(seen, search_grid(seen, search), search, n_calibration_folds)
+        margins = detector.video_margins(unseen.features, unseen.videos)
+        fake = detector.probabilities(np.array(list(margins.values())))[:, 1]
+        probability |= dict(zip(margins, fake.tolist(), strict=True))
+    videos = np.array(sorted(probability), dtype=np.str_)
+    return videos, np.array([probability[str(video)] for video in videos])
