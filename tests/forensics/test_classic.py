@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fvc_kedro.forensics import FAMILIES, measure
+from fvc_kedro.forensics import FAMILIES, Sampling, measure
 from fvc_kedro.forensics.classic import FRAME_FEATURES, frame_features
 from fvc_kedro.video import Frame, VideoArray
 
@@ -120,9 +120,15 @@ def test_a_view_with_a_stride_is_read_as_its_copy():
     assert frame_features(view, full_range=True) == frame_features(view.copy(), full_range=True)
 
 
+def whole(video, num_frames=1000, region=None):
+    """Measure a video as one segment."""
+    columns = measure(video, ["classic"], Sampling(num_frames), region)["classic"]
+    return {name: column[0] for name, column in columns.items() if name in FAMILIES["classic"].features}
+
+
 def test_a_video_has_the_mean_of_its_frames_and_the_facts_of_its_container():
     pixels = np.random.default_rng(8).integers(0, 256, (6, 24, 32), dtype=np.uint8)
-    measured = measure(VideoArray(pixels, fps=30.0), ["classic"], num_frames=1000)["classic"]
+    measured = whole(VideoArray(pixels, fps=30.0))
     assert list(measured) == list(FAMILIES["classic"].features)
     assert len(measured) == 15
     per_frame = [frame_features(frame, full_range=True) for frame in pixels]
@@ -135,14 +141,14 @@ def test_a_video_has_the_mean_of_its_frames_and_the_facts_of_its_container():
 
 def test_only_the_sampled_frames_are_seen():
     pixels = np.random.default_rng(9).integers(0, 256, (9, 24, 32), dtype=np.uint8)
-    measured = measure(VideoArray(pixels), ["classic"], num_frames=1)["classic"]
+    measured = whole(VideoArray(pixels), num_frames=1)
     assert measured["noise_mean"] == pytest.approx(frame_features(pixels[4], full_range=True)["noise_mean"])
 
 
 def test_a_region_is_measured_as_a_video_of_its_own():
     pixels = np.random.default_rng(10).integers(0, 256, (3, 40, 60), dtype=np.uint8)
-    part = measure(VideoArray(pixels), ["classic"], 10, region=(8, 4, 32, 24))["classic"]
-    alone = measure(VideoArray(np.ascontiguousarray(pixels[:, 4:28, 8:40])), ["classic"], 10)["classic"]
+    part = whole(VideoArray(pixels), region=(8, 4, 32, 24))
+    alone = whole(VideoArray(np.ascontiguousarray(pixels[:, 4:28, 8:40])))
     for name in FRAME_FEATURES:
         assert part[name] == alone[name]
 

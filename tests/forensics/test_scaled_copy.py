@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fvc_kedro.forensics import feature_names, measure
+from fvc_kedro.forensics import Sampling, feature_names, measure
 from fvc_kedro.forensics.scaled_copy import block_boundary, edge_density, texture_uniformity
 from fvc_kedro.video import UnusableVideoError, VideoArray, VideoInfo
 
@@ -50,10 +50,10 @@ def test_small_pictures_have_finite_values(shape):
 def test_colour_spread_is_measured_by_channel():
     pixels = np.zeros((2, 32, 32, 3), np.uint8)
     pixels[:, :, 16:, 2] = 200
-    measured = measure(VideoArray(pixels), ["scaled_copy"], 10)["scaled_copy"]
-    assert measured["red_spread"] == pytest.approx(100, abs=2)
-    assert measured["blue_spread"] == pytest.approx(0, abs=2)
-    assert list(measured) == feature_names(["scaled_copy"])
+    measured = measure(VideoArray(pixels), ["scaled_copy"], Sampling(10))["scaled_copy"]
+    assert measured["red_spread"] == [pytest.approx(100, abs=2)]
+    assert measured["blue_spread"] == [pytest.approx(0, abs=2)]
+    assert list(measured) == ["start_s", "end_s", *feature_names(["scaled_copy"])]
 
 
 def test_a_video_without_frames_is_named_as_such():
@@ -63,7 +63,7 @@ def test_a_video_without_frames_is_named_as_such():
             return VideoInfo(8, 8, 25.0, 0, 0.0, "rawvideo", "gray", 0.0, 0)
 
     with pytest.raises(UnusableVideoError, match="no picture"):
-        measure(Empty(np.zeros((0, 8, 8), np.uint8)), ["classic"], 5)
+        measure(Empty(np.zeros((0, 8, 8), np.uint8)), ["classic"], Sampling(5))
 
 
 def test_a_value_that_is_not_finite_is_a_failure():
@@ -73,4 +73,4 @@ def test_a_value_that_is_not_finite_is_a_failure():
             return VideoInfo(8, 8, 25.0, 1, 1.0, "rawvideo", "gray", float("inf"), 0)
 
     with pytest.raises(UnusableVideoError, match="codec_bitrate is inf"):
-        measure(Endless(np.zeros((1, 8, 8), np.uint8)), ["classic"], 5)
+        measure(Endless(np.zeros((1, 8, 8), np.uint8)), ["classic"], Sampling(5))

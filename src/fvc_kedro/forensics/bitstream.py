@@ -5,7 +5,7 @@ It can learn the platform instead of the forgery, so it is not trained on unless
 
 from __future__ import annotations
 
-from math import log, nan
+from math import log, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ FEATURES = {
                                               "which are all others that are not reordered", "ln", "length"),
     "bitstream_reordered_over_predicted": Feature("ln of the mean bytes of reordered over those of predicted frames",
                                                   "ln", "length"),
-    "bitstream_gop_length": Feature("ln of the mean distance of keyframes in the whole video", "ln frames",
-                                    "resolution, brightness"),
+    "bitstream_gop_length": Feature("ln of the mean distance of keyframes in the whole video, its end counting as one",
+                                    "ln frames", "resolution, brightness"),
     "bitstream_gop_variation": Feature("standard deviation over mean of that distance", "1", "resolution, brightness"),
     "bitstream_size_period": Feature("highest autocorrelation of the frames' bytes at distances of 2 to 64 frames", "1",
                                      "length"),
@@ -42,16 +42,22 @@ def _log_ratio(above: NDArray[np.int64], below: NDArray[np.int64]) -> float:
 
 
 def autocorrelation_peak(sizes: NDArray[np.int64]) -> float:
-    """Highest autocorrelation at distances of 2 to 64, of at most half the series; NaN where there is none."""
+    """Highest autocorrelation at distances of 2 to 64, of at most half the series; NaN where there is none.
+
+    The products of the series and itself further on are over the root of the power of both stretches, so
+    that a series which recurs has 1 at its period, and none more.
+    """
     farthest = min(_LONGEST_PERIOD, sizes.size // 2)
-    values = sizes - sizes.mean()
-    power = float(np.sum(values**2))
-    if farthest < 2 or power == 0:
+    if farthest < 2 or sizes.min() == sizes.max():
         return nan
-    return max(
-        float(np.sum(values[distance:] * values[:-distance])) / power * sizes.size / (sizes.size - distance)
+    values = sizes - sizes.mean()
+    power = np.concatenate([[0.0], np.cumsum(values**2)])
+    correlations = [
+        float(values[:-distance] @ values[distance:]) / sqrt(power[-distance - 1] * (power[-1] - power[distance]))
         for distance in range(2, farthest + 1)
-    )
+        if power[-distance - 1] > 0 and power[-1] > power[distance]
+    ]
+    return max(correlations, default=nan)
 
 
 def packet_features(packets: PacketTable, first: int, last: int, n_pixels: int) -> dict[str, float]:
@@ -107,5 +113,6 @@ FAMILY = Family(
     source="definitions of this project",
     features=FEATURES,
     extractor=BitstreamExtractor,
+    cost=0.01,
     missing="the video is not a file, or has no frame of one of the kinds compared",
 )

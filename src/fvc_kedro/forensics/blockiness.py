@@ -119,5 +119,6 @@ FAMILY = frame_family(
     version=1,
     about="Which block grids show, and where they lie.",
     source="Wang et al., 2000; Li et al., 2009",
+    cost=0.1,
     missing="the picture is at most two periods (8, 16 or 32 pixels) wide or high, or flat",
 )

@@ -144,6 +144,7 @@ def pair_shares(tiles: Plane) -> NDArray[np.float64]:
     Parameters
     ----------
     tiles : ndarray of uint8, shape (n, side, side)
+        Side of at least 5.
 
     Returns
     -------
@@ -172,5 +173,6 @@ FAMILY = frame_family(
     version=1,
     about="Which small differences stand side by side.",
     source="Pevný et al., 2010; Fridrich & Kodovský, 2012",
+    cost=0.1,
     missing="the picture is under 32 pixels wide or high",
 )

@@ -1,4 +1,7 @@
-"""Coefficients of 8x8 blocks: their spread, their zeros, and traces of a quantisation before the last.
+"""Coefficients of 8x8 blocks: their spread, their zeros, and traces of quantisation.
+
+Quantisation leaves histograms with gaps at its step. The last one shows where its step is 2 grey levels or more,
+and one before it where the last is finer.
 
 References
 ----------
@@ -9,7 +12,7 @@ Fu, Shi & Su, "A generalized Benford's law for JPEG coefficients and its applica
 
 from __future__ import annotations
 
-from math import cos, log, log10, nan, pi
+from math import cos, log, log10, nan, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -30,12 +33,14 @@ _BAND_OF = np.array([sum(frequency > high for _, high in BANDS) for frequency in
 _LOW = np.flatnonzero((_FREQUENCY > 0) & (_FREQUENCY <= 2))
 _LARGEST = 64  # coefficients from it on are left out of the histograms
 _LONGEST_PERIOD = 16  # grey levels
-_ZERO = 0.5 - 1e-4  # grey levels; many coefficients are half a level, which rounding should not decide about
+_ZERO = 0.5  # grey levels
 _BENFORD = [log10(1 + 1 / digit) for digit in range(1, 10)]
 _FIRST_DIGIT = np.array([int(str(number)[0]) for number in range(4096)], np.uint8)
 _FLOOR = 0.05
 
-_COS_1, _COS_2, _COS_3, _COS_4, _COS_5, _COS_6, _COS_7 = (np.float32(cos(k * pi / 16) / 2) for k in range(1, 8))
+# The transform is scaled up by the root of 8 each way, so that coefficients which are eighths come out exact.
+_SCALE = np.float32(1 / 8)
+_COS_1, _COS_2, _COS_3, _COS_5, _COS_6, _COS_7 = (np.float32(sqrt(2) * cos(k * pi / 16)) for k in (1, 2, 3, 5, 6, 7))
 # Where the transform leaves the coefficients of each frequency, in one direction and in both.
 _LINE_OF_ONE = np.array([0, 7, 3, 6, 1, 5, 2, 4])
 _LINE_OF = np.add.outer(BLOCK * _LINE_OF_ONE, _LINE_OF_ONE).ravel()
@@ -115,7 +120,7 @@ def _mix(
 
 @compiled
 def _transform(lines: NDArray[np.float32], start: int, step: int) -> None:  # pragma: no cover - compiled
-    """Orthonormal DCT of eight lines in place; they then hold coefficients 0, 4, 6, 2, 7, 5, 3 and 1.
+    """DCT of eight lines in place, scaled up; they then hold coefficients 0, 4, 6, 2, 7, 5, 3 and 1.
 
     Sums and differences come first, so that the AC coefficients of a flat block are exactly 0.
     """
@@ -123,7 +128,7 @@ def _transform(lines: NDArray[np.float32], start: int, step: int) -> None:  # pr
         _add_subtract(lines[start + k * step], lines[start + (7 - k) * step])
     for k in range(2):
         _add_subtract(lines[start + k * step], lines[start + (3 - k) * step])
-    _rotate(lines[start], lines[start + step], _COS_4, _COS_4)
+    _add_subtract(lines[start], lines[start + step])
     _rotate(lines[start + 3 * step], lines[start + 2 * step], _COS_2, _COS_6)
     _mix(lines[start + 7 * step], lines[start + 6 * step], lines[start + 5 * step], lines[start + 4 * step])
 
@@ -157,7 +162,7 @@ def coefficients(luma: Plane, origin: tuple[int, int] = (0, 0)) -> NDArray[np.fl
     if lines.size:
         _gather(luma, tops, lefts, lines)
         _transform_blocks(lines)
-    return np.asarray(lines[_LINE_OF])
+    return np.asarray(lines[_LINE_OF] * _SCALE)
 
 
 @compiled
@@ -257,5 +262,6 @@ FAMILY = frame_family(
     version=1,
     about="How the coefficients of 8x8 blocks are spread.",
     source="Giudice et al., 2021; Popescu & Farid, 2004; Fu et al., 2007",
+    cost=0.15,
     missing="the picture holds no whole block of 8x8 pixels, or is flat, or has no coefficient of the size counted",
 )

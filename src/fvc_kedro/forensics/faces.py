@@ -225,7 +225,7 @@ def _moved(face: Face, across: float, down: float, frame: Frame) -> Face:
     x, y, width, height = face.box
     new_x = min(max(round(x + across), 0), frame.picture.width - width) // 2 * 2
     new_y = min(max(round(y + down), 0), frame.picture.height - height) // 2 * 2
-    return replace(face, box=(new_x, new_y, width, height), landmarks=face.landmarks + [across, down])
+    return replace(face, box=(new_x, new_y, width, height), landmarks=face.landmarks + np.array([across, down]))
 
 
 def _boxes_overlap(first: Rectangle, second: Rectangle) -> bool:

@@ -79,6 +79,8 @@ class Family:
         By column name.
     extractor : callable
         Makes an extractor for a segment.
+    cost : float, optional
+        Processor time next to decoding a 720p video, see benchmarks/extraction.py.
     missing : str
         When values may be missing; empty where they may not.
     looks_ahead : bool
@@ -92,6 +94,7 @@ class Family:
     source: str
     features: Mapping[str, Feature]
     extractor: Callable[[Segment], Extractor]
+    cost: float | None
     missing: str = ""
     looks_ahead: bool = False
     every_frame: bool = False
@@ -206,6 +209,7 @@ def frame_family(
     version: int,
     about: str,
     source: str,
+    cost: float,
     missing: str,
     looks_ahead: bool = False,
     every_frame: bool = False,
@@ -217,6 +221,7 @@ def frame_family(
         source=source,
         features=frame_features(name, measures),
         extractor=lambda _: FrameExtractor(name, measures, per_frame),
+        cost=cost,
         missing=missing,
         looks_ahead=looks_ahead,
         every_frame=every_frame,

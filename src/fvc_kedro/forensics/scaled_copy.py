@@ -88,5 +88,6 @@ FAMILY = Family(
     source="Canny, 1986; Haralick et al., 1973; Wang et al., 2000",
     features=FEATURES,
     extractor=ScaledCopyExtractor,
+    cost=None,
     every_frame=True,
 )

@@ -1,4 +1,4 @@
-"""Blur and sharpness as ratios, which do not follow contrast and hardly follow resolution.
+"""Blur and sharpness as ratios, which follow neither contrast nor the number of pixels.
 
 References
 ----------
@@ -70,5 +70,6 @@ FAMILY = frame_family(
     version=1,
     about="How sharp the picture is, whatever its contrast.",
     source="Pech-Pacheco et al., 2000; Crete et al., 2007",
-    missing="the picture is flat or without diagonal details, or under 10 pixels wide or high",
+    cost=0.2,
+    missing="the picture is flat, lacks gradients or diagonal details, or is under 10 pixels wide or high",
 )

@@ -128,6 +128,7 @@ FAMILY = frame_family(
     version=1,
     about="What changes from a frame to the next.",
     source="Wang & Farid, 2007; Grönquist et al., 2023",
+    cost=0.4,
     missing="there is no next frame, the picture is under 32 pixels wide or high, has no diagonal details or does "
     "not move",
     looks_ahead=True,

@@ -134,6 +134,6 @@ class View:
 
 
 def _even_places(length: int, side: int) -> list[int]:
-    """Starts of at most so many stretches of a side, evenly spread, on the 8-pixel grid."""
+    """Place at most so many stretches of a side evenly, on the 8-pixel grid; return their starts."""
     n = min(_MOST_TILES_ACROSS, length // side)
     return [((2 * k + 1) * length // (2 * n) - side // 2) // _GRID * _GRID for k in range(n)]
