@@ -8,14 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import (
-    fake_probability,
-    fit_detector,
-    fitted_pipeline,
-    make_classifier,
-    make_pipeline,
-    margins,
-)
+from fvc_kedro.learning.detector import VideoDetector, anova, make_classifier
 from fvc_kedro.learning.folds import (
     LeakageError,
     TooFewGroupsError,
@@ -24,8 +17,9 @@ from fvc_kedro.learning.folds import (
     grouped_sample,
     inner_folds,
 )
-from fvc_kedro.learning.metrics import classification_metrics, group_bootstrap_interval
-from fvc_kedro.learning.search import search_grid
+from fvc_kedro.learning.metrics import classification_metrics, group_bootstrap_interval, mean_group_auc, roc_auc
+from fvc_kedro.learning.rows import Rows, by_video
+from fvc_kedro.learning.search import Search, search_grid
 
 GRID = [(kernel, C) for kernel in ("linear", "rbf") for C in (0.1, 1, 10)]
 
@@ -91,11 +85,16 @@ def test_a_small_corpus_is_searched_whole():
     assert len(grouped_sample(y, groups, 1.0, min_rows=1, seed=1)) == len(y)
 
 
+def rows(table, y, groups, videos=None):
+    """Rows that are a video each, unless told otherwise."""
+    videos = np.array([f"v{number:04d}" for number in range(len(y))]) if videos is None else videos
+    return Rows(table, y, groups, videos)
+
+
 def test_six_grid_points_are_six_models():
-    table, y, _ = corpus(separation=0.5)
+    data = rows(*corpus(separation=0.5))
     decisions = [
-        make_pipeline(table.columns, make_classifier(*point, seed=0)).fit(table, y).decision_function(table)
-        for point in GRID
+        VideoDetector(make_classifier(*point, seed=0)).fit(data).decision_function(data.features) for point in GRID
     ]
     for number, first in enumerate(decisions):
         for second in decisions[number + 1 :]:
@@ -107,9 +106,9 @@ def test_an_unknown_kernel_is_named():
         make_classifier("poly", 1.0, 0)
 
 
-def search(table, y, groups, **changes):
+def search(table, y, groups, videos=None, **changes):
     settings_ = {"C": [0.1, 1, 10], "kernels": ["linear", "rbf"], "fraction": 0.2, "min_rows": 100, "n_folds": 3}
-    return search_grid(table, y, groups, seed=0, **(settings_ | changes))
+    return search_grid(rows(table, y, groups, videos), Search(**(settings_ | changes)))
 
 
 def test_the_search_ranks_every_point_and_is_repeatable():
@@ -138,8 +137,8 @@ def test_the_rbf_kernel_wins_where_no_line_separates():
 
 @pytest.fixture(scope="module", params=["linear", "rbf"])
 def fitted(request):
-    table, y, groups = corpus()
-    return fit_detector(table, y, groups, make_classifier(request.param, 1.0, 0), 3, 0), table
+    data = rows(*corpus())
+    return VideoDetector(make_classifier(request.param, 1.0, 0)).fit(data), data.features
 
 
 def test_a_saved_model_needs_nothing_but_its_file(fitted, tmp_path):
@@ -156,8 +155,9 @@ def test_a_saved_model_needs_nothing_but_its_file(fitted, tmp_path):
 
 def test_probability_rises_with_the_margin(fitted):
     model, table = fitted
-    order = np.argsort(margins(model, table))
-    assert np.all(np.diff(fake_probability(model, table)[order]) >= 0)
+    order = np.argsort(model.decision_function(table))
+    assert np.all(np.diff(model.predict_proba(table)[order, 1]) >= 0)
+    np.testing.assert_array_equal(model.predict(table), (model.predict_proba(table)[:, 1] >= 0.5).astype(int))
 
 
 def test_missing_values_are_imputed(fitted):
@@ -174,7 +174,141 @@ def test_a_table_without_a_feature_is_refused(fitted):
 
 def test_imputing_and_scaling_are_inside_the_model(fitted):
     model, _ = fitted
-    assert list(fitted_pipeline(model).named_steps) == ["choose", "impute", "scale", "classify"]
+    assert list(model.pipeline_.named_steps) == ["choose", "impute", "scale", "select", "classify"]
+
+
+def test_calibration_is_plausible(fitted):
+    model, table = fitted
+    y = corpus()[1]
+    fake = model.predict_proba(table)[:, 1]
+    assert abs(fake.mean() - y.mean()) < 0.1
+    assert np.mean((fake - y) ** 2) < 0.2
+
+
+def in_segments(counts, seed=0):
+    """Videos that are cut into as many segments as said, all with some noise of their own."""
+    table, y, groups = corpus(seed=seed)
+    index = np.repeat(np.arange(len(y)), np.resize(counts, len(y)))
+    noise = np.random.default_rng(seed).normal(0, 0.1, (len(index), len(table.columns)))
+    videos = np.array([f"v{number:04d}" for number in range(len(y))])[index]
+    return rows(table[index.tolist()] + pl.DataFrame(noise, schema=table.columns), y[index], groups[index], videos)
+
+
+def test_every_video_weighs_the_same_however_long_it_is():
+    data = in_segments([1, 3, 7])
+    weights = data.weights()
+    for label in (0, 1):
+        assert weights[data.y == label].mean() == pytest.approx(1)
+        sums = by_video(weights[data.y == label], data.videos[data.y == label], "mean")
+        counts = np.unique(data.videos[data.y == label], return_counts=True)[1]
+        totals = np.array(list(sums.values())) * counts
+        np.testing.assert_allclose(totals, totals[0])
+
+
+def test_repeating_the_segments_of_a_video_changes_no_model():
+    table, y, groups = corpus()
+    repeated = np.repeat(np.arange(len(y)), 4)
+    once, often = rows(table, y, groups), rows(table, y, groups).take(repeated)
+    models = [VideoDetector(make_classifier("linear", 1.0, 0)).fit(data) for data in (once, often)]
+    first, second = (model.pipeline_.named_steps["classify"].coef_ for model in models)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.999
+
+
+def test_a_long_video_does_not_outweigh_the_others():
+    table, y, groups = corpus(separation=1.5)
+    counts = np.ones(len(y), int)
+    counts[0] = 200
+    data = rows(table, y, groups).take(np.repeat(np.arange(len(y)), counts))
+    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
+    plain = VideoDetector(make_classifier("linear", 1.0, 0)).fit(rows(table, y, groups))
+    cosine = np.corrcoef(*(m.pipeline_.named_steps["classify"].coef_.ravel() for m in (model, plain)))[0, 1]
+    assert cosine > 0.9
+
+
+def test_margins_of_segments_become_the_video_s():
+    values, videos = np.array([3.0, 1.0, -1.0, 5.0, 0.0]), np.array(["b", "a", "b", "b", "a"])
+    assert by_video(values, videos, "mean") == {"a": 0.5, "b": pytest.approx(7 / 3)}
+    assert by_video(values, videos, "median") == {"a": 0.5, "b": 3.0}
+    assert by_video(values, videos, "max") == {"a": 1.0, "b": 5.0}
+    with pytest.raises(ValueError, match="'best'"):
+        by_video(values, videos, "best")
+
+
+def test_the_order_of_rows_does_not_matter_to_the_video_s_margin():
+    data = in_segments([2, 4])
+    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
+    shuffled = data.take(np.random.default_rng(1).permutation(len(data)))
+    expected = model.video_margins(data.features, data.videos)
+    found = model.video_margins(shuffled.features, shuffled.videos)
+    assert list(found) == list(expected)
+    np.testing.assert_allclose(list(found.values()), list(expected.values()))
+
+
+def test_the_search_scores_videos_not_segments():
+    table, y, groups = corpus(n_groups=6, separation=0.4)
+    opposite = pl.DataFrame({name: np.tile([40.0, -40.0], len(y)) for name in table.columns})
+    index = np.repeat(np.arange(len(y)), 2)
+    videos = np.array([f"v{number:04d}" for number in range(len(y))])[index]
+    halves = table[index.tolist()] + opposite  # noise that cancels between the two segments of a video
+    by_segment = search(halves, y[index], groups[index], videos, C=[1], kernels=["linear"], min_rows=1000)[0]
+    as_rows = search(halves, y[index], groups[index], np.arange(len(index)).astype(str), C=[1], kernels=["linear"],
+                     min_rows=1000)[0]  # fmt: skip
+    assert by_segment.mean_roc_auc > as_rows.mean_roc_auc + 0.02
+
+
+def test_a_test_part_of_one_class_gives_the_search_no_score():
+    table, y, groups = corpus(n_groups=4, separation=2.0)
+    y = np.where(groups == "g00", 0, np.where(groups == "g01", 1, y))
+    points = search(table, y, groups, min_rows=1000, n_folds=4)
+    assert all(np.isfinite(point.mean_roc_auc) for point in points)
+
+
+def test_the_features_that_differ_most_are_selected():
+    data = rows(*corpus(n_features=12, separation=1.0))
+    model = VideoDetector(make_classifier("linear", 1.0, 0), n_features=3).fit(data)
+    assert len(model.selected_features) == 3
+    assert "f0" in model.selected_features
+    assert (
+        VideoDetector(make_classifier("linear", 1.0, 0), n_features=99).fit(data).selected_features
+        == data.features.columns
+    )
+
+
+def test_anova_is_scikit_learn_s_up_to_a_factor_and_zero_for_constants():
+    from sklearn.feature_selection import f_classif
+
+    table, y, _ = corpus()
+    values = table.to_numpy()
+    np.testing.assert_allclose(anova(values, y) * (len(y) - 2), f_classif(values, y)[0])
+    assert anova(np.full((6, 2), 0.1), np.array([0, 1, 0, 1, 1, 0])).tolist() == [0, 0]
+    split = np.array([[0.0], [0.0], [1.0], [1.0]])
+    assert anova(split, np.array([0, 0, 1, 1]))[0] > 1e6
+
+
+def test_selection_sees_the_training_part_only():
+    generator = np.random.default_rng(0)
+    noise = pl.DataFrame(generator.normal(size=(72, 400)), schema=[f"f{number}" for number in range(400)])
+    _, y, groups = corpus()
+    points = search(noise, y, groups, C=[1], kernels=["linear"], min_rows=1000, n_features=10)
+    assert abs(points[0].mean_roc_auc - 0.5) < 0.2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=2, max_size=30))
+def test_auc_is_scikit_learn_s(pairs):
+    y, scores = (np.array(column) for column in zip(*pairs, strict=True))
+    if np.unique(y).size < 2:
+        assert np.isnan(roc_auc(y, scores))
+    else:
+        assert roc_auc(y, scores) == pytest.approx(roc_auc_score(y, scores))
+
+
+def test_auc_within_groups_leaves_out_what_differs_between_them():
+    y, groups = np.tile([0, 1], 5), np.repeat(np.arange(5), 2).astype(str)
+    scores = 10.0 * np.repeat(np.arange(5), 2) + y
+    assert mean_group_auc(y, scores, groups) == 1
+    assert roc_auc(y, scores) < 0.7
+    assert np.isnan(mean_group_auc(np.zeros(4), np.arange(4.0), np.array(list("aabb"))))
 
 
 def test_metrics_by_hand():

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from fvc_kedro.forensics import measure
+from fvc_kedro.forensics import FAMILIES, Sampling, measure
 from fvc_kedro.video import UnusableVideoError, VideoArray
 from fvc_kedro.video.ahead import decoded_ahead
 
@@ -59,5 +59,5 @@ def test_no_more_than_asked_are_decoded_ahead():
 
 
 def test_values_do_not_depend_on_the_threads():
-    families = ["classic", "scaled_copy"]
-    assert measure(VIDEO, families, 20) == measure(VIDEO, families, 20, frames_ahead=4)
+    families = list(FAMILIES)
+    assert measure(VIDEO, families, Sampling(20)) == measure(VIDEO, families, Sampling(20), frames_ahead=4)

@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fvc_kedro.video.sampling import uniform_indices
+from fvc_kedro.video import VideoInfo
+from fvc_kedro.video.sampling import Stretch, cut_evenly, frame_times, uniform_indices
 
 
 def test_a_short_video_is_taken_whole():
@@ -27,3 +30,51 @@ def test_samples_are_different_in_range_and_evenly_spread(n_frames, num_frames):
 def test_impossible_numbers_are_refused(n_frames, num_frames):
     with pytest.raises(ValueError, match="must"):
         uniform_indices(n_frames, num_frames)
+
+
+def info(n_frames, fps):
+    return VideoInfo(64, 48, fps, n_frames, n_frames / fps, "h264", "yuv420p", 1e5, 0)
+
+
+@given(st.integers(1, 400), st.floats(1, 120), st.floats(0.1, 20))
+def test_stretches_part_all_frames_among_them(n_frames, fps, seconds):
+    stretches = cut_evenly(frame_times(info(n_frames, fps), None), fps, seconds)
+    assert stretches[0].first == 0
+    assert stretches[-1].last == n_frames
+    for stretch, following in pairwise(stretches):
+        assert stretch.last == following.first
+        assert stretch.first < stretch.last
+        assert stretch.end_s == following.start_s
+    assert stretches[-1].end_s == pytest.approx(n_frames / fps)
+
+
+def test_stretches_are_as_long_as_asked_for_as_nearly_as_can_be():
+    durations = [
+        [round(stretch.end_s - stretch.start_s, 6) for stretch in cut_evenly(np.arange(n) / 10, 10, 3.0)]
+        for n in (10, 44, 46, 90)
+    ]
+    assert durations == [[1.0], [4.4], [2.3, 2.3], [3.0, 3.0, 3.0]]
+
+
+def test_a_changing_frame_rate_is_cut_by_time():
+    times = np.concatenate([np.arange(30) / 30, 1 + np.arange(10) / 5])  # a second at 30, two at 5 frames a second
+    stretches = cut_evenly(times, 40 / 3, 1.0)
+    assert [(stretch.first, stretch.last) for stretch in stretches] == [(0, 29), (29, 35), (35, 40)]
+    for stretch in stretches:
+        inside = times[stretch.first : stretch.last]
+        assert ((stretch.start_s <= inside) & (inside < stretch.end_s)).all()
+
+
+def test_a_stretch_in_which_no_frame_begins_belongs_to_the_one_before():
+    stretches = cut_evenly(np.array([0.0, 0.1, 9.0]), 10.0, 1.0)
+    assert [(stretch.first, stretch.last) for stretch in stretches] == [(0, 2), (2, 3)]
+    assert stretches[0].end_s == stretches[1].start_s == pytest.approx(9.1 * 8 / 9)
+
+
+def test_an_absurd_time_stamp_costs_no_memory():
+    assert len(cut_evenly(np.array([0.0, 0.04, 1e12]), 25.0, 3.0)) == 2
+
+
+def test_one_endless_segment_is_the_whole():
+    assert cut_evenly(np.arange(5) / 25, 25.0, float("inf")) == [Stretch(0, 5, 0.0, pytest.approx(0.2))]
+    assert cut_evenly(np.empty(0), 25.0, 3.0) == []

@@ -68,7 +68,7 @@ def frame_times(info: VideoInfo, packets: PacketTable | None) -> NDArray[np.floa
     """
     if packets is None or packets.shown_times is None:
         return np.arange(info.n_frames) / info.fps
-    return (packets.shown_times - packets.shown_times[0]) * float(packets.time_base)
+    return np.asarray((packets.shown_times - packets.shown_times[0]) * float(packets.time_base))
 
 
 def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list[Stretch]:
@@ -86,7 +86,8 @@ def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list
     Returns
     -------
     list of Stretch
-        At least one where there is a frame; stretches in which no frame is shown are left out.
+        At least one where there is a frame. One in which no frame begins is part of the one before, whose last
+        frame is shown on.
     """
     if times_s.size == 0:
         return []
@@ -95,7 +96,9 @@ def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list
     numbers = np.minimum((times_s * (n / duration)).astype(np.int64), n - 1)
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
     lasts = np.append(firsts[1:], times_s.size)
+    starts = numbers[firsts] * (duration / n)
+    ends = np.append(starts[1:], duration)
     return [
-        Stretch(int(first), int(last), float(number * duration / n), float((number + 1) * duration / n))
-        for first, last, number in zip(firsts, lasts, numbers[firsts], strict=True)
+        Stretch(int(first), int(last), float(start), float(end))
+        for first, last, start, end in zip(firsts, lasts, starts, ends, strict=True)
     ]
