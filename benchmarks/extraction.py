@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,22 @@ from synthetic_clips import make_clip, megabits, repeat_clip
 from tqdm import tqdm
 
 from fvc_kedro.execution import Execution, Task, run_tasks
-from fvc_kedro.forensics import measure
+from fvc_kedro.forensics import FAMILIES, Sampling, measure
 from fvc_kedro.video import VideoFile, VideoRecipe
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.geometry import Letterbox
 from fvc_kedro.video.sampling import uniform_indices
 
 ALL_FRAMES = 10**9
+EVERY_FRAME = Sampling(ALL_FRAMES, segment_s=3.0)
+PIXEL_FAMILIES = ("classic", "sharpness", "blockiness", "noise")
+ALL_BUT_REGION = tuple(family for family in FAMILIES if family not in ("region", "scaled_copy"))
 TARGETS = {
     "classic_cpu_over_decode": "at most 1.7",
     "classic_wall_over_decode": "at most 1.2",
+    "pixel_wall_over_decode": "at most 1.2",
+    "all_wall_over_decode": "at most 2.5",
+    "region_wall_over_decode": "at most 1.0",
     "sampled_over_decode": "at most 1.2",
     "sparse_seek_speedup": "at least 3",
     "two_workers_speedup": "at least 1.8",
@@ -52,12 +58,20 @@ class Clips:
         self._folder = folder
 
     def __call__(
-        self, height: int, seconds: float, keyframe_interval: int = 250, times: int = 1, seed: int = 0
+        self,
+        height: int,
+        seconds: float,
+        keyframe_interval: int = 250,
+        times: int = 1,
+        seed: int = 0,
+        *,
+        with_face: bool = False,
     ) -> Path:
         width = {360: 640, 720: 1280, 1080: 1920}[height]
-        path = self._folder / f"{height}p_{seconds:g}s_gop{keyframe_interval}_{seed}.mp4"
+        face = "_face" if with_face else ""
+        path = self._folder / f"{height}p_{seconds:g}s_gop{keyframe_interval}_{seed}{face}.mp4"
         if not path.exists():
-            make_clip(path, width, height, seconds, keyframe_interval, seed)
+            make_clip(path, width, height, seconds, keyframe_interval, seed, with_face=with_face)
         long = path.with_name(f"{path.stem}_times{times}.mp4")
         if times > 1 and not long.exists():
             repeat_clip(path, long, times)
@@ -92,25 +106,73 @@ def timed(function: Callable[[], Any], clock: Clock) -> float:
 def classic_cpu_over_decode(clips: Clips, repeats: int, height: int = 720) -> float:
     path = clips(height, 10)
     return ratio(
-        lambda: measure(VideoFile(path), ["classic"], ALL_FRAMES), lambda: decode_only(path), time.process_time, repeats
+        lambda: measure(VideoFile(path), ["classic"], EVERY_FRAME),
+        lambda: decode_only(path),
+        time.process_time,
+        repeats,
     )
 
 
-def classic_wall_over_decode(clips: Clips, repeats: int) -> float:
-    path = clips(720, 10)
+def wall_over_decode(path: Path, families: Sequence[str], repeats: int) -> float:
+    """Time with a decode and a compute thread over that of decoding alone."""
+    ahead = Execution().frames_ahead(1)
     return ratio(
-        lambda: measure(VideoFile(path), ["classic"], ALL_FRAMES, frames_ahead=Execution().frames_ahead(1)),
+        lambda: measure(VideoFile(path), families, EVERY_FRAME, frames_ahead=ahead),
         lambda: decode_only(path),
         time.perf_counter,
         repeats,
     )
 
 
+def classic_wall_over_decode(clips: Clips, repeats: int) -> float:
+    return wall_over_decode(clips(720, 10), ["classic"], repeats)
+
+
+def pixel_wall_over_decode(clips: Clips, repeats: int) -> float:
+    return wall_over_decode(clips(720, 10), PIXEL_FAMILIES, repeats)
+
+
+def all_wall_over_decode(clips: Clips, repeats: int) -> float:
+    return wall_over_decode(clips(720, 10), ALL_BUT_REGION, repeats)
+
+
+def region_wall_over_decode(clips: Clips, repeats: int) -> float:
+    """What the region adds to all others, on a clip with one face."""
+    path, ahead = clips(720, 10, with_face=True), Execution().frames_ahead(1)
+
+    def work(families: Sequence[str]) -> Callable[[], Any]:
+        return lambda: measure(VideoFile(path), families, EVERY_FRAME, frames_ahead=ahead)
+
+    found = work(["region"])()["region"]
+    if not all(share == 1 for share in found["region_face_share"]):
+        raise AssertionError(f"the face is found in {found['region_face_share']} of the frames only")
+    without, with_region = work(ALL_BUT_REGION), work((*ALL_BUT_REGION, "region"))
+    without(), with_region()
+    added = []
+    for _ in range(repeats):
+        more, less = timed(with_region, time.perf_counter), timed(without, time.perf_counter)
+        added.append((more - less) / timed(lambda: decode_only(path), time.perf_counter))
+    return statistics.median(added)
+
+
+def cost_of_families(clips: Clips, repeats: int) -> dict[str, float]:
+    """Processor time of each family alone beyond that of decoding, over that of decoding."""
+    costs = {}
+    for family in (*ALL_BUT_REGION, "region"):
+        path = clips(720, 10, with_face=family == "region")
+
+        def work(path: Path = path, family: str = family) -> Any:
+            return measure(VideoFile(path), [family], EVERY_FRAME)
+
+        costs[family] = ratio(work, lambda path=path: decode_only(path), time.process_time, repeats) - 1
+    return costs
+
+
 def sampled_over_decode(clips: Clips, repeats: int) -> float:
     path = clips(720, 20)
     last = int(uniform_indices(VideoFile(path).info.n_frames, 50)[-1])
     return ratio(
-        lambda: measure(VideoFile(path), ["classic"], 50),
+        lambda: measure(VideoFile(path), ["classic"], Sampling(50)),
         lambda: decode_only(path, last + 1),
         time.process_time,
         repeats,
@@ -135,7 +197,7 @@ def sparse_seek_speedup(clips: Clips, repeats: int) -> float:
 def two_workers_speedup(clips: Clips, repeats: int) -> float:
     paths = [clips(360, 4, seed=seed) for seed in range(6)]
     tasks = {
-        f"{path.stem}_{turn}": Task(measure, (VideoFile(path), ["classic"], ALL_FRAMES), cost=1.0)
+        f"{path.stem}_{turn}": Task(measure, (VideoFile(path), ["classic"], EVERY_FRAME), cost=1.0)
         for path in paths
         for turn in range(30)
     }
@@ -149,7 +211,7 @@ def two_workers_speedup(clips: Clips, repeats: int) -> float:
 
 
 def peak_mb_of_measuring(path: Path) -> float:
-    measure(VideoFile(path), ["classic"], 1000)
+    measure(VideoFile(path), ["classic"], Sampling(1000, segment_s=3.0))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -190,6 +252,9 @@ BENCHMARKS: dict[str, Callable[[Clips, int], float]] = {
     for function in (
         classic_cpu_over_decode,
         classic_wall_over_decode,
+        pixel_wall_over_decode,
+        all_wall_over_decode,
+        region_wall_over_decode,
         sampled_over_decode,
         sparse_seek_speedup,
         two_workers_speedup,
@@ -204,18 +269,24 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--repeats", type=int, default=5, help="repeats of each pair (default: 5)")
     parser.add_argument("--clips", type=Path, help="keep the clips in this folder, and use those that are there")
-    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    parser.add_argument("--no-families", action="store_true", help="leave out the cost of each family alone")
+    parser.add_argument("--only", nargs="*", choices=list(BENCHMARKS), default=list(BENCHMARKS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.clips or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         clips = Clips(folder)
-        results = {}
+        results: dict[str, Any] = {}
         for name in tqdm(arguments.only, desc="benchmarks", unit="benchmark"):
             results[name] = round(BENCHMARKS[name](clips, arguments.repeats), 3)
+        if not arguments.no_families:
+            costs = cost_of_families(clips, arguments.repeats)
+            results["cost_of_families"] = {family: round(cost, 3) for family, cost in costs.items()}
         if arguments.json:
             print(json.dumps(results))
             return
+        for family, cost in results.pop("cost_of_families", {}).items():
+            print(f"{family + ' alone':26} {cost:8.2f}   beyond decoding")
         for name, value in results.items():
             print(f"{name:26} {value:8.2f}   {TARGETS[name]}")
         for height in (360, 720, 1080):

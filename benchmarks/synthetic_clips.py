@@ -10,13 +10,17 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.data import astronaut
 
 FPS = 25
 _NOISE = 4.0  # standard deviation in grey levels
 
 
-def scene(width: int, height: int, n_frames: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
-    """Yield BGR pictures of shape (height, width, 3)."""
+def scene(
+    width: int, height: int, n_frames: int, seed: int = 0, *, with_face: bool = False
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield BGR pictures of shape (height, width, 3); with a face, a portrait moves over them."""
+    portrait = astronaut()[:, :, ::-1]
     generator = np.random.default_rng(seed)
     background = _texture(width + 512, height + 256, generator)
     noise = [generator.normal(0, _NOISE, (height, width, 1)).astype(np.float32) for _ in range(13)]
@@ -31,6 +35,9 @@ def scene(width: int, height: int, n_frames: int, seed: int = 0) -> Iterator[NDA
             axes = (width // 9, height // 7)
             colour = (60 + 50 * k, 180 - 40 * k, 120)
             cv2.ellipse(picture, centre, axes, number * 3 + k * 40, 0, 360, colour, -1, cv2.LINE_AA)
+        if with_face:
+            left, top = int(width / 3 + 150 * np.sin(number / 20)), int(100 + 50 * np.cos(number / 25))
+            picture[top : top + 512, left : left + 512] = portrait[: height - top, : width - left]
         yield np.clip(picture + noise[number % 13], 0, 255).astype(np.uint8)
 
 
@@ -45,7 +52,15 @@ def _texture(width: int, height: int, generator: np.random.Generator) -> NDArray
 
 
 def make_clip(
-    path: Path, width: int, height: int, seconds: float, keyframe_interval: int = 250, seed: int = 0, crf: int = 23
+    path: Path,
+    width: int,
+    height: int,
+    seconds: float,
+    keyframe_interval: int = 250,
+    seed: int = 0,
+    crf: int = 23,
+    *,
+    with_face: bool = False,
 ) -> Path:
     """Encode a scene with H.264."""
     with av.open(str(path), "w") as container:
@@ -53,7 +68,7 @@ def make_clip(
         stream = container.add_stream("libx264", rate=Fraction(FPS), options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = keyframe_interval
-        for picture in scene(width, height, round(seconds * FPS), seed):
+        for picture in scene(width, height, round(seconds * FPS), seed, with_face=with_face):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
     return path

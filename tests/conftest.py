@@ -18,7 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 # Small settings for tiny videos; one process, so that no worker has to start.
-TINY = {"execution": {"engine": "serial"}, "svm": {"n_folds": 3}, "reporting": {"n_bootstrap": 100, "n_thumbnails": 4}}
+TINY = {
+    "execution": {"engine": "serial"},
+    "features": {"segment_s": 0.25},
+    "svm": {"n_folds": 3},
+    "reporting": {"n_bootstrap": 100, "n_thumbnails": 4, "ablation": False},
+}
 
 
 def copy_project(target: Path) -> Path:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+
+from fvc_kedro.forensics.reference import features_markdown
 
 
 @click.group(name="fvc_kedro")
@@ -30,6 +33,14 @@ def results(env: str | None, data_root: str | None) -> None:
         summary = catalog.load("evaluation_summary")
         place = Path(str(catalog["evaluation_summary"]._filepath)).parent.parent
     click.echo(headline(summary, place))
+
+
+@cli.command()
+def features() -> None:
+    """Print every feature with definition, unit, invariance, cost and source, as Markdown."""
+    parameters = Path("conf/base/parameters.yml")
+    chosen = yaml.safe_load(parameters.read_text(encoding="utf-8"))["svm"]["families"] if parameters.exists() else []
+    click.echo(features_markdown(chosen), nl=False)
 
 
 def headline(summary: dict[str, Any], place: Path) -> str:

@@ -4,8 +4,13 @@ from pathlib import Path
 import joblib
 import polars as pl
 import pytest
+import yaml
 
+from conftest import REPOSITORY
+from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.folds import assert_disjoint
+
+PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 
 TABLES = (
     "02_intermediate/checked_manifest",
@@ -15,12 +20,14 @@ TABLES = (
     "04_feature/failed_scaled_videos",
     "04_feature/failed_videos",
     "04_feature/features_metadata",
+    "04_feature/segment_features",
     "04_feature/scaled_features",
     "05_model_input/folds",
     "05_model_input/training_table",
     "06_models/svm/grid_search",
     "07_model_output/cv_metrics",
     "07_model_output/oof_predictions",
+    "08_reporting/family_ablation",
 )
 
 
@@ -62,7 +69,8 @@ def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
     for folder in ("fold_1", "fold_2", "fold_3", "final"):
         model = joblib.load(root / folder / "model.joblib")
         assert model.predict_proba(features).shape == (12, 2)
-        assert list(model.feature_names_in_) == features.columns[3:]
+        assert list(model.feature_names_in_) == feature_names(PARAMETERS["svm"]["families"])
+        assert set(model.feature_names_in_) < set(features.columns)
     for fold in (1, 2, 3):
         metrics = json.loads((root / f"fold_{fold}" / "metrics.json").read_text())
         assert {"f1_score", "roc_auc", "brier", "C", "kernel", "n_train", "n_test"} <= set(metrics)
@@ -72,6 +80,7 @@ def test_plots_are_written(tiny_run):
     plots = sorted(path.name for path in (Path(tiny_run["data_root"]) / "08_reporting").glob("*.png"))
     assert plots == [
         "confusion_matrix.png",
+        "family_ablation.png",
         "fold_comparison.png",
         "grid_heat_map.png",
         "precision_recall.png",
@@ -114,7 +123,7 @@ def test_both_feature_sets_are_trained_on(tiny_run, run_pipeline, tmp_path):
     parameters = tiny_run | {"data_root": str(tmp_path / "out")}
     run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 3, "feature_sets": ["original", "scaled"]}}))
     columns = table(parameters, "05_model_input/training_table").columns
-    assert "noise_mean" in columns
+    assert "noise_level_mean" in columns
     assert "scaled_edge_density" in columns
 
 

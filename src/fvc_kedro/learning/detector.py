@@ -93,7 +93,7 @@ def make_preprocessing(feature_names: Sequence[str], n_features: int) -> Pipelin
 class _OneColumn(ClassifierMixin, BaseEstimator):
     """Takes a single column as the margin, so that scikit-learn's calibration can be fitted to margins."""
 
-    def fit(self, margins: NDArray[np.float64], y: Labels) -> _OneColumn:
+    def fit(self, margins: NDArray[np.float64], y: Labels) -> _OneColumn:  # noqa: ARG002 - scikit-learn's signature
         self.classes_ = np.unique(y)
         self.n_features_in_ = 1
         return self

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn import metrics
 
 from fvc_kedro.learning.folds import Groups, Labels
@@ -55,6 +56,43 @@ def classification_metrics(y: Labels, probability: Scores) -> dict[str, float | 
     return result
 
 
+def roc_auc(y: Labels, scores: Scores) -> float:
+    """Area under the ROC curve: the share of pairs of a real and a fake one that are ranked right, ties as half.
+
+    Much cheaper than scikit-learn's for the many small resamples of a bootstrap, and equal to it.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_videos,)
+        0 for real, 1 for fake.
+    scores : ndarray, shape (n_videos,)
+
+    Returns
+    -------
+    float
+        NaN where only one class is present.
+
+    References
+    ----------
+    Mann & Whitney, "On a test of whether one of two random variables is stochastically larger", 1947.
+    """
+    n_fake = int(np.sum(y))
+    n_real = len(y) - n_fake
+    if n_fake == 0 or n_real == 0:
+        return float("nan")
+    ranks = rankdata(scores)
+    return (float(np.sum(ranks[y == 1])) - n_fake * (n_fake + 1) / 2) / (n_fake * n_real)
+
+
+def mean_group_auc(y: Labels, scores: Scores, groups: Groups) -> float:
+    """Mean over the groups that hold both classes of the area under the ROC curve within each; NaN without one.
+
+    What differs from group to group, such as the scene, cannot help or harm it.
+    """
+    values = [roc_auc(y[groups == name], scores[groups == name]) for name in np.unique(groups)]
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
 def group_bootstrap_interval(
     metric: Callable[[Labels, Scores], float],
     y: Labels,
@@ -69,7 +107,9 @@ def group_bootstrap_interval(
     Parameters
     ----------
     metric : callable, (y, scores) -> float
-    y, scores, groups : ndarray, shape (n_videos,)
+    y, groups : ndarray, shape (n_videos,)
+    scores : ndarray, shape (n_videos,) or (n_videos, n_scores)
+        What the metric takes beside the truth; several columns for a difference of paired scores.
     n_resamples : int
     seed : int
     level : float

@@ -86,5 +86,5 @@ def by_video(values: NDArray[np.float64], videos: NDArray[np.str_], score: str) 
 
 
 def first_rows(videos: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Number of a row of each video, the videos in alphabetical order."""
+    """Find a row of each video, the videos in alphabetical order."""
     return np.asarray(np.unique(videos, return_index=True)[1], np.int64)

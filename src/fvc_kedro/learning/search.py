@@ -111,11 +111,12 @@ def _checked_folds(rows: Rows, search: Search) -> list[tuple[np.ndarray, np.ndar
 
 def _score_points(train: Rows, test: Rows, points: Sequence[tuple[str, float]], search: Search) -> list[float]:
     """Area under the ROC curve of the test videos for each point; NaN where they are of one class."""
-    preprocessing = make_preprocessing(train.features.columns, search.n_features)
-    values = preprocessing.fit_transform(train.features, train.y)
-    test_values, truth, weights = preprocessing.transform(test.features), test.y[first_rows(test.videos)], train.weights()
+    truth = test.y[first_rows(test.videos)]
     if np.unique(truth).size < 2:
         return [float("nan")] * len(points)
+    preprocessing = make_preprocessing(train.features.columns, search.n_features)
+    values, weights = preprocessing.fit_transform(train.features, train.y), train.weights()
+    test_values = preprocessing.transform(test.features)
     scores = []
     for kernel, value in points:
         classifier = make_classifier(kernel, value, search.seed).fit(values, train.y, sample_weight=weights)

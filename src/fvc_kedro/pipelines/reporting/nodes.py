@@ -11,7 +11,13 @@ import polars as pl
 from matplotlib.figure import Figure
 from sklearn import metrics
 
-from fvc_kedro.learning.metrics import CLASSES, classification_metrics, group_bootstrap_interval
+from fvc_kedro.learning.metrics import (
+    CLASSES,
+    classification_metrics,
+    group_bootstrap_interval,
+    mean_group_auc,
+    roc_auc,
+)
 from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
 from fvc_kedro.video import Video
@@ -37,19 +43,13 @@ def summarise_evaluation(
     parameters = ReportingParameters.model_validate(reporting)
     y, probability = _truth(oof_predictions)
     groups = oof_predictions["group"].to_numpy().astype(np.str_)
-    low, high = group_bootstrap_interval(
-        lambda truth, scores: float(metrics.roc_auc_score(truth, scores)),
-        y,
-        probability,
-        groups,
-        parameters.n_bootstrap,
-        parameters.seed,
-    )
+    low, high = group_bootstrap_interval(roc_auc, y, probability, groups, parameters.n_bootstrap, parameters.seed)
     always_fake = float(metrics.f1_score(y, np.ones_like(y)))
     summary: dict[str, float | None] = {
         **classification_metrics(y, probability),
-        "roc_auc_low": None if isnan(low) else low,
-        "roc_auc_high": None if isnan(high) else high,
+        "roc_auc_low": _finite(low),
+        "roc_auc_high": _finite(high),
+        "mean_group_auc": _finite(mean_group_auc(y, probability, groups)),
         "f1_always_fake": always_fake,
         "n_videos": float(len(y)),
         "n_groups": float(len(np.unique(groups))),
@@ -62,6 +62,10 @@ def summarise_evaluation(
         summary[f"{name}_fold_mean"] = _number(values.mean())
         summary[f"{name}_fold_std"] = _number(values.std())
     return summary
+
+
+def _finite(value: float) -> float | None:
+    return None if isnan(value) else value
 
 
 def _number(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from fvc_kedro.pipelines.reporting.ablation import ablate_families, plot_family_ablation
 from fvc_kedro.pipelines.reporting.nodes import (
     plot_confusion_matrix,
     plot_fold_comparison,
@@ -28,6 +29,13 @@ def create_pipeline() -> Pipeline:
             node(plot_precision_recall, "oof_predictions", "precision_recall_plot", name="plot_precision_recall"),
             node(plot_fold_comparison, "cv_metrics", "fold_comparison_plot", name="plot_fold_comparison"),
             node(plot_grid, "grid_search", "grid_heat_map", name="plot_grid"),
+            node(
+                ablate_families,
+                ["segment_features", "features_metadata", "folds", "params:svm", "params:reporting"],
+                "family_ablation",
+                name="ablate_families",
+            ),
+            node(plot_family_ablation, "family_ablation", "family_ablation_plot", name="plot_family_ablation"),
             node(
                 plot_verdicts,
                 ["oof_predictions", "corpus_index", "corpus_videos", "params:reporting"],
