@@ -42,6 +42,7 @@ def test_the_defaults_are_valid():
         ("execution.engine", "cloud"),
         ("execution.timeout_s", -1),
         ("sample_corpus.crf", {"low": 30, "high": 20}),
+        ("sample_corpus.pairs", 3),
         ("ingestion.limits.max_pixels", 0),
     ],
 )

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
@@ -38,9 +37,11 @@ def results(env: str | None, data_root: str | None) -> None:
 @cli.command()
 def features() -> None:
     """Print every feature with definition, unit, invariance, cost and source, as Markdown."""
-    parameters = Path("conf/base/parameters.yml")
-    chosen = yaml.safe_load(parameters.read_text(encoding="utf-8"))["svm"]["families"] if parameters.exists() else []
-    click.echo(features_markdown(chosen), nl=False)
+    project = Path.cwd()
+    bootstrap_project(project)
+    with KedroSession.create(project_path=project) as session:
+        context: Any = session.load_context()
+        click.echo(features_markdown(context.params["svm"]["families"]), nl=False)
 
 
 def headline(summary: dict[str, Any], place: Path) -> str:

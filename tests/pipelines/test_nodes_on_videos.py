@@ -1,7 +1,6 @@
-"""Nodes of ingestion, sample corpus, features, scaling and reporting as plain functions on videos in memory."""
+"""Nodes of ingestion, features, scaling and reporting as plain functions on videos in memory."""
 
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -13,12 +12,11 @@ from matplotlib.figure import Figure
 
 from conftest import REPOSITORY
 from fvc_kedro.execution import Outcomes
+from fvc_kedro.forensics import feature_names
 from fvc_kedro.parameters import LimitParameters
-from fvc_kedro.pipelines.feature_engineering.nodes import measure_features, tabulate_features
+from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 from fvc_kedro.pipelines.ingestion import nodes as ingestion
 from fvc_kedro.pipelines.reporting import nodes as reporting
-from fvc_kedro.pipelines.sample_corpus import tampering
-from fvc_kedro.pipelines.sample_corpus.nodes import MANIPULATIONS, design_sample_corpus
 from fvc_kedro.pipelines.scaling.nodes import describe_scaled_videos, scale_videos
 from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray
 
@@ -195,94 +193,6 @@ def test_every_row_is_in_exactly_one_table(extra):
     assert index["sha256"].n_unique() == len(index)
 
 
-CLIPS = {f"clip{number}.mp4": video(number, n_frames=40) for number in range(4)}
-
-
-def design(seed=1, clips=CLIPS):
-    return design_sample_corpus(clips, PARAMETERS["sample_corpus"] | {"seed": seed}, EXECUTION)
-
-
-def test_the_sample_corpus_is_made_of_matched_pairs():
-    batch, table = design()
-    assert table.columns == ["video_path", "label", "group", "platform", "manipulation"]
-    counts = table.group_by("group", "label").len()
-    assert counts["len"].unique().to_list() == [3]
-    for name, recipe in batch.recipes.items():
-        if name.endswith("_real"):
-            twin = batch.recipes[name.replace("_real", "_fake")]
-            assert recipe.encoding == twin.encoding
-            assert recipe.transform.tampering is None
-            assert twin.transform.tampering is not None
-            for setting in ("start", "length", "scale"):
-                assert getattr(recipe.transform, setting) == getattr(twin.transform, setting)
-            assert len(list(recipe.frames())) == len(list(twin.frames())) == recipe.transform.length
-
-
-def test_every_manipulation_is_used_equally_often():
-    _, table = design()
-    counts = dict(table.filter(pl.col("label") == "fake")["manipulation"].value_counts().iter_rows())
-    assert counts == dict.fromkeys(MANIPULATIONS, 2)
-
-
-def test_the_sample_corpus_follows_its_seed():
-    keys = [{name: recipe.key for name, recipe in design(seed)[0].recipes.items()} for seed in (1, 1, 2)]
-    assert keys[0] == keys[1] != keys[2]
-
-
-def test_a_single_clip_is_too_few():
-    with pytest.raises(ValueError, match="at least two clips"):
-        design(clips={"a.mp4": CLIPS["clip0.mp4"]})
-
-
-REGION = tampering.Ellipse(0.5, 0.5, 0.2, 0.2)
-PICTURES = [np.random.default_rng(9).integers(60, 190, (80, 96, 3), dtype=np.uint8) for _ in range(4)]
-SPATIAL = {
-    "splice": tampering.Splice(REGION, False, video(5, 3, 80, 96)),
-    "poisson splice": tampering.Splice(REGION, True, video(5, 3, 80, 96)),
-    "resynthesis": tampering.Resynthesis(REGION, 3.0, (5.0, -5.0, 5.0)),
-    "copy_move": tampering.CopyMove(REGION, 0.25, 0.05),
-    "inpainting": tampering.Inpainting(REGION),
-}
-
-
-@pytest.mark.parametrize("change", SPATIAL.values(), ids=SPATIAL)
-def test_a_region_is_changed_and_nothing_far_from_it(change):
-    changed = list(change(iter(PICTURES)))
-    assert len(changed) == 4
-    for before, after in zip(PICTURES, changed, strict=True):
-        different = np.any(before != after, axis=2)
-        assert different[36:44, 44:52].mean() > 0.5
-        assert not different[:8].any()
-        assert not different[:, :8].any()
-
-
-def numbered(n=10):
-    return [np.full((8, 8, 3), number, np.uint8) for number in range(n)]
-
-
-def order(change):
-    return [int(picture[0, 0, 0]) for picture in change(iter(numbered()))]
-
-
-def test_freezing_and_deleting_change_the_order_as_said():
-    assert order(tampering.FrameFreeze(3, 2)) == [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9]
-    assert order(tampering.FrameDeletion(3, 2)) == [0, 1, 2, 5, 6, 7, 8, 9]
-
-
-def test_a_real_version_at_full_scale_is_the_clip():
-    clip = video(n_frames=10)
-    frames = list(tampering.Version(2, 5, 1.0, None)(clip.frames()))
-    assert len(frames) == 5
-    for frame, original in zip(frames, islice(clip.pixels, 2, 7), strict=True):
-        np.testing.assert_array_equal(frame.bgr(), original)
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.75, 0.5])
-def test_sizes_of_versions_are_multiples_of_eight(scale):
-    frame = next(tampering.Version(0, 1, scale, None)(video(height=144, width=176).frames()))
-    assert frame.picture.width % 8 == frame.picture.height % 8 == 0
-
-
 def index_of(videos):
     rows = [
         {"row": number, "platform": "", "subset": "", "manipulation": "", "reason": None, "bytes": 1}
@@ -297,13 +207,31 @@ def index_of(videos):
 def test_features_are_tabulated_as_measured_and_failures_named():
     videos = {"a.mp4": video(1), "b.mp4": video(2), "c.mp4": video(3)}
     index = index_of(videos)
-    batch = measure_features(index, videos, PARAMETERS["features"], EXECUTION)
-    values = {name: one.function(("classic",)) for name, one in batch.measurements.items() if name != "v1"}
-    table, failed = tabulate_features(index, Outcomes(values, {"v1": "hung"}), PARAMETERS["features"])
-    assert table["video_id"].to_list() == ["v0", "v2"]
-    assert len(table.columns) == 3 + 15
-    assert table["noise_mean"].to_list() == [values[name]["classic"]["noise_mean"] for name in ("v0", "v2")]
+    parameters = PARAMETERS["features"] | {"families": ["classic", "chroma"], "segment_s": 0.3}
+    batch = measure_features(index, videos, parameters, EXECUTION)
+    values = {name: one.function(("classic", "chroma")) for name, one in batch.measurements.items() if name != "v1"}
+    table, failed = tabulate_segments(index, Outcomes(values, {"v1": "hung"}), parameters)
+    assert table.select("video_id", "segment").rows() == [(v, s) for v in ("v0", "v2") for s in range(3)]
+    np.testing.assert_allclose(table["end_s"], np.tile([0.8 / 3, 1.6 / 3, 0.8], 2))
+    assert table.columns == [
+        *("video_id", "label", "group", "segment", "start_s", "end_s"),
+        *feature_names(["classic", "chroma"]),
+    ]
+    expected = [value for name in ("v0", "v2") for value in values[name]["classic"]["noise_mean"]]
+    assert table["noise_mean"].to_list() == expected
     assert failed.rows() == [("v1", "b.mp4", "hung")]
+    averaged = average_segments(table)
+    assert averaged.columns == ["video_id", "label", "group", *feature_names(["classic", "chroma"])]
+    np.testing.assert_allclose(averaged["noise_mean"], [np.mean(expected[:3]), np.mean(expected[3:])])
+
+
+def test_a_feature_that_a_segment_lacks_is_averaged_over_the_others():
+    table = pl.DataFrame(
+        {"video_id": ["a", "a", "b"], "label": ["real"] * 3, "group": ["g"] * 3, "segment": [0, 1, 0]}
+        | {"start_s": [0.0, 3.0, 0.0], "end_s": [3.0, 6.0, 3.0], "f": [None, 4.0, None]},
+        schema_overrides={"f": pl.Float64},
+    )
+    assert average_segments(table).rows() == [("a", "real", "g", 4.0), ("b", "real", "g", None)]
 
 
 def test_measurements_are_keyed_by_content_and_settings():

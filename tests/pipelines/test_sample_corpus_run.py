@@ -27,7 +27,7 @@ def test_every_clip_has_real_and_tampered_versions(corpus_index):
     assert len(counts) == 12
     assert counts["real"].min() >= 2
     assert counts["fake"].min() >= 3
-    assert corpus_index.filter(pl.col("label") == "fake")["manipulation"].n_unique() == 6
+    assert corpus_index.filter(pl.col("label") == "fake")["manipulation"].n_unique() == 8
 
 
 @pytest.mark.parametrize(

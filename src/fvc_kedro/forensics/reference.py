@@ -58,8 +58,7 @@ def _section(name: str, family: Family) -> str:
     missing = f"Missing where {family.missing}." if family.missing else "Never missing."
     lines = [
         f"\n## {name}\n",
-        f"{family.about} After {family.source}. Looks at {frames}{successor}. Cost: {_cost(family)}. "
-        f"{missing}\n",
+        f"{family.about} After {family.source}. Looks at {frames}{successor}. Cost: {_cost(family)}. {missing}\n",
         "| column | definition | unit | unchanged by |",
         "| --- | --- | --- | --- |",
         *(

@@ -7,17 +7,23 @@ import polars as pl
 
 from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS
 
 
 class TrainingDataError(ValueError):
     """Tables that nothing can be trained on; the text says why."""
 
 
+def units_of(segment_features: pl.DataFrame, features_metadata: pl.DataFrame, unit: str) -> pl.DataFrame:
+    """Rows to train on, sorted by video and segment: segments, or videos as segment 0."""
+    table = segment_features if unit == "segment" else features_metadata.with_columns(segment=pl.lit(0, pl.Int64))
+    return table.sort("video_id", "segment")
+
+
 def rows_of(training_table: pl.DataFrame) -> Rows:
     """Part a training table into features, labels, groups and videos."""
     return Rows(
-        training_table.drop(*KEY_COLUMNS, "segment"),
+        training_table.select(pl.exclude(*KEY_COLUMNS, *SEGMENT_COLUMNS)),
         labels_of(training_table),
         groups_of(training_table),
         training_table["video_id"].to_numpy().astype(np.str_),

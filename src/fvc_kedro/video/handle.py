@@ -11,6 +11,7 @@ from typing import Protocol
 
 from fvc_kedro.video.container import PacketTable, UnusableVideoError
 from fvc_kedro.video.decoding import decode
+from fvc_kedro.video.encoding import VERSION as ENCODER_VERSION
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.frame import Frame, Plane
 from fvc_kedro.video.probe import Limits, VideoInfo, probe
@@ -250,7 +251,8 @@ class VideoRecipe:
     @property
     def key(self) -> str:
         """SHA-256 of everything that the result depends on."""
-        parts = (self.source_hash or self.source.content_hash, repr(self.transform), repr(self.encoding))
+        source = self.source_hash or self.source.content_hash
+        parts = (source, repr(self.transform), repr(self.encoding), str(ENCODER_VERSION))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def frames(self) -> Iterator[Frame]:

@@ -10,12 +10,14 @@ import polars as pl
 
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.parameters import ExecutionParameters, SampleCorpusParameters
+from fvc_kedro.pipelines.sample_corpus.regions import BesideFace, Ellipse, FaceRegion, Region, TrackedPatch
 from fvc_kedro.pipelines.sample_corpus.tampering import (
     CopyMove,
-    Ellipse,
     FrameDeletion,
     FrameFreeze,
     Inpainting,
+    MatchedSplice,
+    Reenactment,
     Resynthesis,
     Splice,
     Tampering,
@@ -24,7 +26,16 @@ from fvc_kedro.pipelines.sample_corpus.tampering import (
 from fvc_kedro.video import Video, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
 
-MANIPULATIONS = ("splice", "resynthesis", "copy_move", "inpainting", "frame_freeze", "frame_deletion")
+MANIPULATIONS = (
+    "splice",
+    "matched_splice",
+    "resynthesis",
+    "reenactment",
+    "copy_move",
+    "inpainting",
+    "frame_freeze",
+    "frame_deletion",
+)
 _KEYFRAME_INTERVALS = (12, 50, 250)
 
 
@@ -98,38 +109,64 @@ def _draw_pair(
         crf=int(generator.integers(int(parameters.crf.low), int(parameters.crf.high) + 1)),
         keyframe_interval=int(generator.choice(_KEYFRAME_INTERVALS)),
     )
-    at = start + length // 3 + int(generator.integers(max(1, length // 3)))
-    tampering = _draw_tampering(manipulation, donor, at, count, generator)
+    tampering = _draw_tampering(manipulation, clip, donor, length, count, generator)
     return [
         ("real", Version(start, length, scale, None), encoding),
         ("fake", Version(start, length, scale, tampering), encoding),
     ]
 
 
-def _draw_tampering(manipulation: str, donor: Video, at: int, count: int, generator: np.random.Generator) -> Tampering:
-    def draw(low: float, high: float) -> float:
-        return round(float(generator.uniform(low, high)), 4)
+def _draw_tampering(
+    manipulation: str, clip: Video, donor: Video, length: int, count: int, generator: np.random.Generator
+) -> Tampering:
+    if manipulation in ("frame_freeze", "frame_deletion"):
+        at = length // 3 + int(generator.integers(max(1, length // 3)))
+        return FrameFreeze(at, count) if manipulation == "frame_freeze" else FrameDeletion(at, count)
+    return _draw_spatial(manipulation, clip, donor, generator)
 
-    def region(low: float, high: float) -> Ellipse:
-        return Ellipse(
-            draw(0.35, 0.65),
-            draw(0.35, 0.65),
-            draw(low, high),
-            draw(low, high),
-            draw(-0.003, 0.003),
-            draw(-0.002, 0.002),
-        )
 
-    if manipulation == "splice":
-        return Splice(region(0.12, 0.22), bool(generator.integers(2)), donor, donor.content_hash)
+def _draw_spatial(manipulation: str, clip: Video, donor: Video, generator: np.random.Generator) -> Tampering:
+    fps, rotation = clip.info.fps, clip.info.rotation
+    if manipulation in ("copy_move", "inpainting"):
+        place = BesideFace(_draw_ellipse(generator, 0.18), fps, rotation)
+        if manipulation == "inpainting":
+            return Inpainting(place)
+        return CopyMove(place, _draw(generator, 0.25, 0.3), _draw(generator, -0.1, 0.1))
+    ellipse = _draw_ellipse(generator, 0.25)
+    otherwise = TrackedPatch(ellipse) if manipulation == "reenactment" else ellipse
+    face = FaceRegion(otherwise, ellipse.feather, fps, rotation)
+    if manipulation == "reenactment":
+        return _draw_reenactment(face, generator)
     if manipulation == "resynthesis":
-        return Resynthesis(region(0.15, 0.25), draw(2, 4), (draw(-12, 12), draw(-12, 12), draw(-12, 12)))
-    if manipulation == "copy_move":
-        target = region(0.10, 0.18)
-        towards_centre = 1 if target.x >= 0.5 else -1  # so that what is copied lies inside the picture
-        return CopyMove(target, towards_centre * draw(0.2, 0.3), draw(-0.1, 0.1))
-    if manipulation == "inpainting":
-        return Inpainting(region(0.08, 0.14))
-    if manipulation == "frame_freeze":
-        return FrameFreeze(at, count)
-    return FrameDeletion(at, count)
+        blue, green, red = (_draw(generator, -12, 12) for _ in range(3))
+        return Resynthesis(face, _draw(generator, 2, 4), (blue, green, red))
+    if manipulation == "matched_splice":
+        return MatchedSplice(face, donor, donor.content_hash)
+    return Splice(face, bool(generator.integers(2)), donor, donor.content_hash)
+
+
+def _draw(generator: np.random.Generator, low: float, high: float) -> float:
+    return round(float(generator.uniform(low, high)), 4)
+
+
+def _draw_ellipse(generator: np.random.Generator, most_radius: float) -> Ellipse:
+    return Ellipse(
+        x=_draw(generator, 0.35, 0.65),
+        y=_draw(generator, 0.35, 0.65),
+        radius_x=_draw(generator, 0.12, most_radius),
+        radius_y=_draw(generator, 0.12, most_radius),
+        feather=_draw(generator, 0.1, 0.5),
+        drift_x=_draw(generator, -0.003, 0.003),
+        drift_y=_draw(generator, -0.002, 0.002),
+    )
+
+
+def _draw_reenactment(region: Region, generator: np.random.Generator) -> Reenactment:
+    return Reenactment(
+        region,
+        factor=_draw(generator, 1.5, 2.5),
+        smoothing=_draw(generator, 5, 15),
+        sharpening=_draw(generator, 0.3, 0.8),
+        jitter=_draw(generator, 0.5, 1.0),
+        seed=int(generator.integers(2**32)),
+    )

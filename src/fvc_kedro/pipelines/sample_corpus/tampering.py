@@ -1,26 +1,26 @@
 """Ways to tamper with a video, as transforms of a stream of BGR pictures.
 
-Each is a frozen dataclass, so that its repr tells all its settings. Places and sizes are shares of the
-picture's width and height, so one setting fits every clip.
+Each is a frozen dataclass, so that its repr tells all its settings. Where it happens is told by regions.py,
+how new content is made to fit by blending.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from fvc_kedro.pipelines.sample_corpus.blending import blend, fit, match_colour, match_gamma, translate
+from fvc_kedro.pipelines.sample_corpus.regions import Ellipse, Pictures, Region
 from fvc_kedro.video import Frame, Video
 from fvc_kedro.video.frame import Plane
 
-Pictures = Iterator[Plane]
 _GRID = 8  # libx264 does not always encode other sizes to the same bytes
-_FEATHER = 0.25  # softness of a region's border, as a share of its smaller radius
+_SHARPENED = 1.0  # standard deviation, in pixels, of the blur that sharpening subtracts
 
 
 class Tampering(Protocol):
@@ -30,140 +30,192 @@ class Tampering(Protocol):
         """Return the changed stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ellipse:
-    """An elliptical region that drifts over the picture.
+def _repeat(video: Video) -> Pictures:
+    while True:
+        for frame in video.frames():
+            yield frame.bgr()
 
-    Parameters
-    ----------
-    x, y : float
-        Centre in the first picture, as shares of width and height.
-    radius_x, radius_y : float
-        Half axes, as shares of width and height.
-    drift_x, drift_y : float
-        Shares of width and height by which the centre moves in each picture.
+
+def _beside_donor(region: Region, pictures: Pictures, donor: Video) -> Iterator[tuple[Plane, Plane, Ellipse]]:
+    """Yield picture, donor's picture and region; the donor's content moves with the region, as an object would.
+
+    A shorter donor is repeated.
     """
-
-    x: float
-    y: float
-    radius_x: float
-    radius_y: float
-    drift_x: float = 0.0
-    drift_y: float = 0.0
-
-    def at(self, number: int) -> Ellipse:
-        """Return the region in picture ``number``, kept inside the picture."""
-        return replace(
-            self,
-            x=min(max(self.x + number * self.drift_x, self.radius_x), 1 - self.radius_x),
-            y=min(max(self.y + number * self.drift_y, self.radius_y), 1 - self.radius_y),
-        )
-
-    def mask(self, height: int, width: int) -> Plane:
-        """Return the region as 255 inside and 0 outside, shape (height, width)."""
-        mask = np.zeros((height, width), np.uint8)
-        centre = (round(self.x * width), round(self.y * height))
-        axes = (max(1, round(self.radius_x * width) - 2), max(1, round(self.radius_y * height) - 2))
-        cv2.ellipse(mask, centre, axes, 0, 0, 360, 255, -1)
-        return mask
-
-    def feathered(self, height: int, width: int) -> NDArray[np.float32]:
-        """Return the region's opacity with soft borders, 0 to 1, shape (height, width, 1)."""
-        spread = max(1.0, _FEATHER * min(self.radius_x * width, self.radius_y * height))
-        opaque = self.mask(height, width).astype(np.float32) / 255
-        return cv2.GaussianBlur(opaque, (0, 0), spread / 2)[:, :, None].astype(np.float32)
-
-
-def _resize(picture: Plane, size: tuple[int, int]) -> Plane:
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def blend(over: Plane, under: Plane, opacity: NDArray[np.float32]) -> Plane:
-    """Lay one picture over another with the given opacity."""
-    mixed = opacity * over.astype(np.float32) + (1 - opacity) * under.astype(np.float32)
-    return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
+    start: Ellipse | None = None
+    for (picture, place), foreign in zip(region.follow(pictures), _repeat(donor), strict=False):
+        start = start or place
+        height, width = picture.shape[:2]
+        fitted = fit(foreign, width, height)
+        yield picture, translate(fitted, (place.x - start.x) * width, (place.y - start.y) * height), place
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """A moving region taken from another video, feathered in or blended by Poisson's equation.
+    """A region taken from another video as it is, feathered in or blended by Poisson's equation.
 
     References
     ----------
     Pérez, Gangnet & Blake, "Poisson image editing", 2003.
     """
 
-    region: Ellipse
+    region: Region
     poisson: bool
     donor: Video = field(repr=False)
     donor_hash: str = ""
 
     def __call__(self, pictures: Pictures) -> Pictures:
-        """Lay the donor's region over each picture; a shorter donor is repeated."""
-        donor_pictures = cycle([frame.bgr() for frame in self.donor.frames()])
-        for number, (picture, donor) in enumerate(zip(pictures, donor_pictures, strict=False)):
-            height, width = picture.shape[:2]
-            region = self.region.at(number)
-            fitted = _resize(donor, (width, height))
-            if self.poisson:
-                mask = region.mask(height, width)
-                x, y, box_width, box_height = cv2.boundingRect(mask)
-                centre = (x + box_width // 2, y + box_height // 2)
-                yield np.asarray(cv2.seamlessClone(fitted, picture, mask, centre, cv2.NORMAL_CLONE), np.uint8)
-            else:
-                yield blend(fitted, picture, region.feathered(height, width))
+        """Lay the donor's region over each picture."""
+        for picture, foreign, place in _beside_donor(self.region, pictures, self.donor):
+            content = _poisson_clone(foreign, picture, place) if self.poisson else foreign
+            yield blend(content, picture, place.opacity(*picture.shape[:2]))
+
+
+def _poisson_clone(over: Plane, under: Plane, place: Ellipse) -> Plane:
+    mask = place.mask(*under.shape[:2])
+    x, y, width, height = cv2.boundingRect(mask)
+    centre = (x + width // 2, y + height // 2)
+    return np.asarray(cv2.seamlessClone(over, under, mask, centre, cv2.NORMAL_CLONE), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSplice:
+    """A region taken from another video, with its gamma and colours matched to what it covers."""
+
+    region: Region
+    donor: Video = field(repr=False)
+    donor_hash: str = ""
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        """Lay the donor's matched region over each picture."""
+        for picture, foreign, place in _beside_donor(self.region, pictures, self.donor):
+            opacity = place.opacity(*picture.shape[:2])
+            bent = match_gamma(foreign, picture, opacity)
+            yield blend(match_colour(bent, picture, opacity), picture, opacity)
+
+
+def _through_bottleneck(picture: Plane, factor: float) -> Plane:
+    """Shrink a picture by a factor and enlarge it again."""
+    height, width = picture.shape[:2]
+    return fit(fit(picture, max(1, round(width / factor)), max(1, round(height / factor))), width, height)
 
 
 @dataclass(frozen=True, slots=True)
 class Resynthesis:
-    """A region made anew at a lower resolution, with a shift in colour, feathered in, as face swaps do."""
+    """A region made anew at a lower resolution, with a shift in colour, as early face swaps did."""
 
-    region: Ellipse
+    region: Region
     factor: float
     shift: tuple[float, float, float]
 
     def __call__(self, pictures: Pictures) -> Pictures:
         """Resynthesise the region of each picture."""
-        for number, picture in enumerate(pictures):
+        for picture, place in self.region.follow(pictures):
+            content = _through_bottleneck(picture, self.factor) + np.array(self.shift, np.float32)
+            shifted = np.asarray(np.rint(content).clip(0, 255), np.uint8)
+            yield blend(shifted, picture, place.opacity(*picture.shape[:2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Reenactment:
+    """A region made anew as a learned decoder would, and pasted back with a trembling registration.
+
+    The content passes a bottleneck, loses noise, is sharpened and gets back the colours of the original:
+    what is left of it is texture, not tone.
+
+    Parameters
+    ----------
+    region : Region
+    factor : float
+        Narrowness of the bottleneck: factor on the resolution, above 1.
+    smoothing : float
+        Grey levels under which differences between neighbours are smoothed away (bilateral filter).
+    sharpening : float
+        Weight of the unsharp mask.
+    jitter : float
+        Standard deviation, in pixels, by which the content is put beside its place in each picture;
+        at most twice that.
+    seed : int
+        Of the jitter.
+
+    References
+    ----------
+    Tomasi & Manduchi, "Bilateral filtering for gray and color images", 1998.
+    Li & Lyu, "Exposing DeepFake videos by detecting face warping artifacts", 2019 (the traces imitated).
+    """
+
+    region: Region
+    factor: float
+    smoothing: float
+    sharpening: float
+    jitter: float
+    seed: int
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        """Make the region of each picture anew."""
+        generator = np.random.default_rng(self.seed)
+        for picture, place in self.region.follow(pictures):
             height, width = picture.shape[:2]
-            small_size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
-            small = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA)
-            large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-            shifted = np.clip(large + np.array(self.shift, np.float32), 0, 255).astype(np.uint8)
-            yield blend(shifted, picture, self.region.at(number).feathered(height, width))
+            across, down = np.clip(generator.normal(0, self.jitter, 2), -2 * self.jitter, 2 * self.jitter)
+            opacity = place.moved(across / width, down / height).opacity(height, width)
+            content = translate(self._decode(picture), across, down)
+            yield blend(match_colour(content, picture, opacity), picture, opacity)
+
+    def _decode(self, picture: Plane) -> Plane:
+        smooth = cv2.bilateralFilter(picture, 5, self.smoothing, 2.0)
+        content = _through_bottleneck(np.asarray(smooth, np.uint8), self.factor)
+        blurred = cv2.GaussianBlur(content, (0, 0), _SHARPENED)
+        sharp = cv2.addWeighted(content, 1 + self.sharpening, blurred, -self.sharpening, 0)
+        return np.asarray(sharp, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class CopyMove:
-    """A region of the picture copied to another place of the same picture."""
+    """A region of the picture copied to another place of the same picture.
 
-    region: Ellipse
+    It is meant for a place beside the face: a piece of the surround over a face would be absurd.
+
+    Parameters
+    ----------
+    region : Region
+        Where it is copied to.
+    shift_x : float
+        How far off the source lies towards the middle of the picture (left or right), as a share of the width.
+    shift_y : float
+        How far above the region the source lies, as a share of the height.
+    """
+
+    region: Region
     shift_x: float
     shift_y: float
 
     def __call__(self, pictures: Pictures) -> Pictures:
-        """Copy the pixels that lie a shift away over the region of each picture."""
-        for number, picture in enumerate(pictures):
+        """Copy the source over the region of each picture."""
+        side = 0
+        for picture, place in self.region.follow(pictures):
+            side = side or (1 if place.x >= 0.5 else -1)  # of the first picture: it must not change on the way
             height, width = picture.shape[:2]
-            moved = np.roll(picture, (round(self.shift_y * height), round(self.shift_x * width)), axis=(0, 1))
-            yield blend(moved, picture, self.region.at(number).feathered(height, width))
+            moved = translate(picture, side * round(self.shift_x * width), round(self.shift_y * height))
+            yield blend(moved, picture, place.opacity(height, width))
 
 
 @dataclass(frozen=True, slots=True)
 class Inpainting:
     """A region removed and filled from its surround.
 
+    It is meant for a place beside the face: a person without a face would be absurd. The seam is hard, as
+    filling is continuous by itself and feathering would bring back the rim of what was removed.
+
     References
     ----------
     Telea, "An image inpainting technique based on the fast marching method", 2004.
     """
 
-    region: Ellipse
+    region: Region
 
     def __call__(self, pictures: Pictures) -> Pictures:
         """Fill the region of each picture."""
-        for number, picture in enumerate(pictures):
-            mask = self.region.at(number).mask(*picture.shape[:2])
+        for picture, place in self.region.follow(pictures):
+            mask = place.mask(*picture.shape[:2])
             yield np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
@@ -204,7 +256,8 @@ class Version:
     Parameters
     ----------
     start, length : int
-        Stretch of the (tampered) clip that is kept, in frames.
+        Stretch of the clip that is kept, in frames. Tampering begins with the stretch; what cuts frames out
+        of it is given those that follow.
     scale : float
         Factor on width and height; sizes are rounded to multiples of 8.
     tampering : Tampering, optional
@@ -218,10 +271,10 @@ class Version:
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Make the version's frames."""
-        pictures: Pictures = (frame.bgr() for frame in frames)
+        pictures: Pictures = (frame.bgr() for frame in islice(frames, self.start, None))
         if self.tampering is not None:
             pictures = self.tampering(pictures)
-        for picture in islice(pictures, self.start, self.start + self.length):
+        for picture in islice(pictures, self.length):
             height, width = picture.shape[:2]
             size = (_GRID * round(self.scale * width / _GRID), _GRID * round(self.scale * height / _GRID))
-            yield Frame.from_bgr(_resize(picture, size))
+            yield Frame.from_bgr(fit(picture, *size))

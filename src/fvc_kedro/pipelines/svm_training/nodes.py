@@ -17,7 +17,14 @@ from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import search_grid
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
-from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of, rows_of, splits_of
+from fvc_kedro.pipelines.training_rows import (
+    TrainingDataError,
+    groups_of,
+    labels_of,
+    rows_of,
+    splits_of,
+    units_of,
+)
 
 WHOLE_CORPUS = "all"
 GRID_SCHEMA = {
@@ -59,9 +66,10 @@ def assemble_training_table(
     for name, table in (("features_metadata", features_metadata), ("scaled_metadata", scaled_metadata)):
         if table["video_id"].is_duplicated().any():
             raise TrainingDataError(f"a video_id stands twice in {name}: run the pipeline that makes it again")
-    units = segment_features if parameters.unit == "segment" else features_metadata.with_columns(segment=pl.lit(0))
-    units = units.join(scaled_metadata.select("video_id"), on="video_id", how="semi").sort("video_id", "segment")
-    table = units.select(*KEY_COLUMNS, pl.col("segment").cast(pl.Int64))
+    units = units_of(segment_features, features_metadata, parameters.unit).join(
+        scaled_metadata.select("video_id"), on="video_id", how="semi", maintain_order="left"
+    )
+    table = units.select(*KEY_COLUMNS, "segment")
     if "original" in parameters.feature_sets:
         names = feature_names(parameters.families)
         unmeasured = sorted(set(names) - set(units.columns))
