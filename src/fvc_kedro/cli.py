@@ -40,7 +40,7 @@ def features() -> None:
     project = Path.cwd()
     bootstrap_project(project)
     with KedroSession.create(project_path=project) as session:
-        context: Any = session.load_context()
+        context: Any = session.load_context()  # type: ignore[attr-defined]
         click.echo(features_markdown(context.params["svm"]["families"]), nl=False)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fvc_kedro.forensics.motion import BLOCK, REACH, block_motion, most_changing_region
+from fvc_kedro.forensics.motion import BLOCK, REACH, block_motion, disagreement, local_contrast, most_changing_region
 from pictures import SMALL_AND_ODD, checkerboard, noise, texture
 
 
@@ -114,3 +114,33 @@ def test_a_region_always_lies_in_the_picture_and_is_not_empty(width, height, row
     assert across == down >= min(width, height, 32) // 2 * 2
     assert across > 0
     assert x % 2 == y % 2 == 0
+
+
+def test_blocks_that_move_as_their_neighbours_do_not_disagree():
+    pan = np.full((8, 12, 2), (2, -5), np.int64)
+    assert (disagreement(pan) == 0).all()
+    zoom = np.stack(np.meshgrid(np.arange(8), np.arange(12), indexing="ij"), axis=-1)
+    assert disagreement(zoom)[2:-2, 2:-2].max() == 0
+
+
+def test_a_block_that_moves_in_its_own_way_disagrees():
+    vectors = np.zeros((8, 12, 2), np.int64)
+    vectors[3, 4] = (3, -4)
+    expected = np.zeros((8, 12))
+    expected[3, 4] = 5
+    np.testing.assert_array_equal(disagreement(vectors), expected)
+
+
+def test_local_contrast_is_that_of_the_slow_reference():
+    values = np.random.default_rng(3).normal(size=(8, 12))
+    padded = np.pad(values, 3, mode="symmetric")
+    for row in range(8):
+        for column in range(12):
+            outer = padded[row : row + 7, column : column + 7]
+            inner = outer[2:5, 2:5]
+            expected = inner.mean() - (outer.sum() - inner.sum()) / 40
+            assert local_contrast(values)[row, column] == pytest.approx(expected)
+
+
+def test_nothing_stands_out_of_an_even_map():
+    assert np.abs(local_contrast(np.full((5, 6), 3.7))).max() < 1e-12

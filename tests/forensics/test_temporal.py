@@ -161,3 +161,51 @@ def test_the_resolution_changes_no_duplicate():
         luma = texture(shape)
         assert figures(temporal, view_of(luma, luma))["duplicate"] == 1
         assert figures(temporal, view_of(luma, np.roll(luma, 1, 1)))["duplicate"] == 0
+
+
+def shaken(n_frames, patch_shake, camera=(0, 0)):
+    """A textured scene under a steady camera motion, with a patch that shakes by itself."""
+    generator = np.random.default_rng(4)
+    scene, patch = texture((400, 500), seed=1), texture((96, 96), seed=2)
+    pictures = []
+    for number in range(n_frames):
+        down, across = 30 + camera[0] * number, 30 + camera[1] * number
+        picture = scene[down : down + 256, across : across + 384].copy()
+        y, x = 80 + generator.integers(-patch_shake, patch_shake + 1, 2)
+        picture[y : y + 96, 2 * x : 2 * x + 96] = patch
+        pictures.append(picture)
+    return pictures
+
+
+def test_a_patch_that_moves_in_its_own_way_stands_out_of_its_surround():
+    still, moving = (features(temporal, shaken(10, shake, camera=(1, 2))) for shake in (0, 3))
+    name = "temporal_local_disagreement_highest"
+    assert moving[name] > still[name] + 0.5
+
+
+def test_a_steady_camera_makes_nothing_stand_out():
+    pictures = [
+        texture((400, 500))[20 + number : 276 + number, 20 + 2 * number : 404 + 2 * number] for number in range(8)
+    ]
+    measured = features(temporal, pictures)
+    assert measured["temporal_local_disagreement_highest"] < 0.3
+    assert measured["temporal_local_residual_spread"] < 0.3
+
+
+def test_new_noise_in_a_patch_is_a_residual_that_no_motion_explains():
+    generator = np.random.default_rng(5)
+    plain = [texture((256, 384)) for _ in range(6)]
+    noisy = [picture.copy() for picture in plain]
+    for picture in noisy:
+        patch = picture[80:176, 150:246]
+        picture[80:176, 150:246] = np.clip(patch + generator.normal(0, 6, patch.shape), 0, 255)
+    before, after = features(temporal, plain), features(temporal, noisy)
+    assert after["temporal_local_residual_highest"] > before["temporal_local_residual_highest"] + 1
+
+
+def test_small_pictures_have_no_surround():
+    measured = features(temporal, shaken(3, 1)[:2])
+    assert np.isfinite([measured[name] for name in temporal.LOCAL_FEATURES]).all()
+    small = features(temporal, [picture[:40, :200] for picture in shaken(3, 1)])
+    assert np.isnan([small[name] for name in temporal.LOCAL_FEATURES]).all()
+    assert np.isfinite(small["temporal_difference_mean"])

@@ -112,6 +112,42 @@ def block_motion(luma: Plane, successor: Plane) -> BlockMotion:
     return motion
 
 
+def disagreement(vectors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far each block's shift is from the median shift of the 5x5 blocks around it, in pixels.
+
+    A camera's motion and a large object's leave neighbours agreed; what is laid over the picture moves in
+    its own way.
+
+    Parameters
+    ----------
+    vectors : ndarray of int64, shape (rows, columns, 2)
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, columns)
+    """
+    medians = [cv2.medianBlur(vectors[..., axis].astype(np.float32), 5) for axis in (0, 1)]
+    return np.asarray(np.hypot(vectors[..., 0] - medians[0], vectors[..., 1] - medians[1]))
+
+
+def local_contrast(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the 3x3 places around each place less the mean of the ring around them, out to 7x7.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (rows, columns)
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, columns)
+        Beyond the border values are mirrored.
+    """
+    inner, outer = (
+        cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_REFLECT) for side in (3, 7)
+    )
+    return np.asarray(inner / 9 - (outer - inner) / 40)
+
+
 def most_changing_region(differences: NDArray[np.float64], width: int, height: int) -> Rectangle:
     """Find the region, a third of the shorter side each way, in which most changes.
 

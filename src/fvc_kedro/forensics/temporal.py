@@ -17,13 +17,14 @@ from math import log, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.forensics.family import Measure, frame_family
+from fvc_kedro.forensics.family import Family, Feature, FrameExtractor, Measure, Segment, frame_features
 from fvc_kedro.forensics.kernels import compiled, correlation, difference_sums
-from fvc_kedro.forensics.motion import REACH, BlockMotion
+from fvc_kedro.forensics.motion import REACH, BlockMotion, disagreement, local_contrast
 from fvc_kedro.forensics.view import View
 
 _FLOOR = 0.05  # grey levels, keeps the logarithm of no change finite
 _DUPLICATE = 0.02  # grey levels
+_FEWEST_PLACES = 3  # blocks each way, for a place to have a surround
 _LONGEST = round(REACH * 2**0.5)  # pixels, of a shift
 
 MEASURES = [
@@ -121,16 +122,69 @@ def per_frame(view: View) -> list[float]:
     ]
 
 
-FAMILY = frame_family(
-    "temporal",
-    MEASURES,
-    per_frame,
+# Averaged over the frames of a segment, place by place, before any place is compared with its surround.
+_MAPS = {
+    "disagreement": ("distance of a block's shift from the median shift of the 5x5 blocks around it", "pixels"),
+    "residual": ("ln of 0.05 plus a block's mean absolute difference after block matching", "ln grey levels"),
+    "gain": ("ln of that over the same before block matching", "ln"),
+}
+_EXTREMES = {
+    "highest": "highest over the picture",
+    "lowest": "lowest over the picture",
+    "spread": "standard deviation over the picture",
+}
+LOCAL_FEATURES = {
+    f"temporal_local_{name}_{extreme}": Feature(
+        f"{definition}, mean over frames, of 3x3 blocks less that of the ring around them; {over}",
+        unit,
+        "length, brightness",
+    )
+    for name, (definition, unit) in _MAPS.items()
+    for extreme, over in _EXTREMES.items()
+}
+
+
+class TemporalExtractor:
+    """Gathers the figures of single frames, and maps of where the motion of blocks stands out."""
+
+    def __init__(self, _: Segment) -> None:
+        self._frames = FrameExtractor("temporal", MEASURES, per_frame)
+        self._sum: NDArray[np.float64] | None = None
+        self._n_maps = 0
+
+    def update(self, view: View) -> None:
+        """Take in one sampled frame; one without a successor has no motion."""
+        self._frames.update(view)
+        successor = view.successor
+        if successor is not None and successor.luma.shape == view.luma.shape:
+            maps = _maps(view.motion, view.gain)
+            self._sum = maps if self._sum is None else self._sum + maps
+            self._n_maps += 1
+
+    def result(self) -> dict[str, float]:
+        """Return the aggregates of the frames, and the extremes of the mean maps' local contrasts."""
+        if self._sum is None or min(self._sum.shape[1:]) < _FEWEST_PLACES:
+            return self._frames.result() | dict.fromkeys(LOCAL_FEATURES, nan)
+        contrasts = [local_contrast(values) for values in self._sum / self._n_maps]
+        extremes = [[float(one.max()), float(one.min()), float(one.std())] for one in contrasts]
+        return self._frames.result() | dict(zip(LOCAL_FEATURES, np.ravel(extremes).tolist(), strict=True))
+
+
+def _maps(motion: BlockMotion, gain: float) -> NDArray[np.float64]:
+    """Disagreement, residual and gain of every block, shape (3, rows, columns)."""
+    moved, still = np.log(gain * motion.moved + _FLOOR), np.log(gain * motion.still + _FLOOR)
+    return np.stack([disagreement(motion.vectors), moved, moved - still])
+
+
+FAMILY = Family(
     version=1,
-    about="What changes from a frame to the next.",
-    source="Wang & Farid, 2007; Grönquist et al., 2023",
+    about="What changes from a frame to the next, and where that stands out.",
+    source="Wang & Farid, 2007; Grönquist et al., 2023; the maps are this project's",
+    features=frame_features("temporal", MEASURES) | LOCAL_FEATURES,
+    extractor=TemporalExtractor,
     cost=0.4,
-    missing="there is no next frame, the picture is under 32 pixels wide or high, has no diagonal details or does "
-    "not move",
+    missing="there is no next frame, the picture is under 32 pixels wide or high (48 for the maps), has no diagonal "
+    "details or does not move",
     looks_ahead=True,
     every_frame=True,
 )
