@@ -1,14 +1,17 @@
 """Folds, search, detector and metrics on made-up tables."""
 
+import warnings
+
 import joblib
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import VideoDetector, anova, make_classifier
+from fvc_kedro.learning.detector import VideoDetector, anova, is_wide, make_classifier
 from fvc_kedro.learning.folds import (
     LeakageError,
     TooFewGroupsError,
@@ -99,6 +102,22 @@ def test_six_grid_points_are_six_models():
     for number, first in enumerate(decisions):
         for second in decisions[number + 1 :]:
             assert np.abs(first - second).max() > 1e-4
+
+
+def test_a_linear_machine_converges_with_more_columns_than_rows():
+    generator = np.random.default_rng(0)
+    table, y, groups = corpus(separation=3.0)
+    wide = table.hstack(pl.DataFrame(generator.normal(size=(len(y), 200)), schema=[f"x{i}" for i in range(200)]))
+    data = rows(wide, y, groups)
+    assert is_wide(data, 0)
+    assert not is_wide(data, 50)
+    assert not is_wide(rows(table, y, groups), 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        points = search_grid(data, Search([0.001, 10], ["linear"], 1.0, 1, 3))
+        model = VideoDetector(make_classifier("linear", 10, 0, is_wide=True)).fit(data)
+    assert max(point.mean_roc_auc for point in points) > 0.6
+    assert model.predict_proba(wide).shape == (72, 2)
 
 
 def test_an_unknown_kernel_is_named():

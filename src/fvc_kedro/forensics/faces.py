@@ -25,6 +25,7 @@ LONGEST_SIDE = 320  # pixels of the small copy
 DETECTIONS_A_SECOND = 2.0
 SMALLEST_FACE = 32  # pixels at native resolution; smaller ones are not measured
 _OUTPUTS = ("537", "538", "539", "540")  # the network's names of heat map, sizes, offsets and landmarks
+_BLOCK = 8  # pixels
 _MULTIPLE = 32  # the network takes sides that are multiples of it
 _STRIDE = 4  # pixels of the small copy to a cell of the heat map
 _LEAST_CONFIDENCE = 0.5
@@ -98,7 +99,7 @@ def detect_faces(frame: Frame, rotation: int = 0) -> list[Face]:
         corners = _turn_back(box.reshape(2, 2), turned.shape[1], turned.shape[0], rotation) * scale
         low, high = corners.min(axis=0), corners.max(axis=0)
         places = _turn_back(points, turned.shape[1], turned.shape[0], rotation) * scale
-        faces.append(Face(_even_box(low, high, width, height), float(confidence), places))
+        faces.append(Face(_whole_blocks(low, high, width, height), float(confidence), places))
     return faces
 
 
@@ -137,11 +138,12 @@ def _turn_back(points: NDArray[np.float64], width: int, height: int, rotation: i
     return np.stack(turns[rotation], axis=1)
 
 
-def _even_box(low: NDArray[np.float64], high: NDArray[np.float64], width: int, height: int) -> Rectangle:
-    """Rectangle on even pixels, as chroma asks, inside the picture."""
-    x, y = (int(value) // 2 * 2 for value in np.clip(low, 0, [width, height]))
-    right, bottom = (int(value) // 2 * 2 for value in np.clip(high, 0, [width, height]))
-    return x, y, max(right - x, 0), max(bottom - y, 0)
+def _whole_blocks(low: NDArray[np.float64], high: NDArray[np.float64], width: int, height: int) -> Rectangle:
+    """Rectangle on even pixels, as chroma asks, inside the picture; its sides are multiples of 8, as blocks ask."""
+    low, high = np.clip(low, 0, [width, height]), np.clip(high, 0, [width, height])
+    sides = np.maximum(high - low, 0) // _BLOCK * _BLOCK
+    x, y = np.clip((low + high - sides) / 2, 0, np.array([width, height]) - sides) // 2 * 2
+    return int(x), int(y), int(sides[0]), int(sides[1])
 
 
 class FaceTracker:
@@ -164,13 +166,12 @@ class FaceTracker:
 
     def update(self, frame: Frame) -> Face | None:
         """Find or follow the face in the next frame."""
-        small = _small_luma(frame)
         due = frame.time_s - self._detected_at >= 1 / DETECTIONS_A_SECOND
-        face = None if due or self._face is None else self._follow(frame, small)
+        face = None if due or self._face is None else self._follow(frame)
         if face is None and (due or self._face is not None):
             face = self._detect(frame)
         self._face = face
-        self._template = None if face is None else _cut(small, _shrunk(face.box, frame, small))
+        self._template = None if face is None else _shrunk(frame, face.box, margin=0)[0]
         return face
 
     def _detect(self, frame: Frame) -> Face | None:
@@ -181,50 +182,51 @@ class FaceTracker:
         same = [face for face in faces if self._face is not None and _boxes_overlap(face.box, self._face.box)]
         return max(same or faces, key=lambda face: face.box[2] * face.box[3])
 
-    def _follow(self, frame: Frame, small: Plane) -> Face | None:
+    def _follow(self, frame: Frame) -> Face | None:
         """Look for the face's grey levels of the frame before; None where nothing is like them."""
-        if self._face is None or self._template is None or self._template.size == 0:
+        if self._face is None or self._template is None:
             return None
-        x, y, width, height = _shrunk(self._face.box, frame, small)
-        left, top = max(x - _SEARCH, 0), max(y - _SEARCH, 0)
-        around = small[top : y + height + _SEARCH, left : x + width + _SEARCH]
+        around, (left, top) = _shrunk(frame, self._face.box, margin=_SEARCH)
         if around.shape[0] < self._template.shape[0] or around.shape[1] < self._template.shape[1]:
             return None
         likeness = cv2.matchTemplate(around, self._template, cv2.TM_CCOEFF_NORMED)
         _, best, _, place = cv2.minMaxLoc(likeness)
         if not best >= _LEAST_LIKENESS:
             return None
-        scale_x, scale_y = frame.picture.width / small.shape[1], frame.picture.height / small.shape[0]
-        across, down = (left + place[0] - x) * scale_x, (top + place[1] - y) * scale_y
-        return _moved(self._face, across, down, frame)
+        factor = _shrinking(frame)
+        x, y = (value // factor for value in self._face.box[:2])
+        return _moved(self._face, (left + place[0] - x) * factor, (top + place[1] - y) * factor, frame)
 
 
-def _small_luma(frame: Frame) -> Plane:
-    """Average the luma over squares of whole pixels, which is much cheaper than over others."""
-    luma = frame.luma
-    height, width = luma.shape
-    factor = -(-max(height, width) // LONGEST_SIDE)
-    size = max(width // factor, 1), max(height // factor, 1)
-    whole = luma[: size[1] * factor, : size[0] * factor]
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _shrinking(frame: Frame) -> int:
+    """Pixels of the picture to one of the small copy in which a face is followed."""
+    return max(1, -(-max(frame.picture.width, frame.picture.height) // LONGEST_SIDE))
 
 
-def _shrunk(box: Rectangle, frame: Frame, small: Plane) -> Rectangle:
-    scale_x, scale_y = small.shape[1] / frame.picture.width, small.shape[0] / frame.picture.height
-    x, y, width, height = box
-    return round(x * scale_x), round(y * scale_y), max(round(width * scale_x), 1), max(round(height * scale_y), 1)
+def _shrunk(frame: Frame, box: Rectangle, margin: int) -> tuple[Plane, tuple[int, int]]:
+    """Luma of a box and a margin of small pixels around it, averaged over whole small pixels.
+
+    Returns
+    -------
+    luma : ndarray of uint8
+    (x, y)
+        Place of its top left in small pixels.
+    """
+    factor = _shrinking(frame)
+    x, y, width, height = (value // factor for value in box)
+    left, top = max(x - margin, 0), max(y - margin, 0)
+    right = min(x + width + margin, frame.picture.width // factor)
+    bottom = min(y + height + margin, frame.picture.height // factor)
+    luma = frame.luma[top * factor : bottom * factor, left * factor : right * factor]
+    size = (right - left, bottom - top)
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8), (left, top)
 
 
-def _cut(picture: Plane, box: Rectangle) -> Plane:
-    x, y, width, height = box
-    return picture[y : y + height, x : x + width].copy()
-
-
-def _moved(face: Face, across: float, down: float, frame: Frame) -> Face:
+def _moved(face: Face, across: int, down: int, frame: Frame) -> Face:
     """Return the face shifted, of the same size, kept inside the picture."""
     x, y, width, height = face.box
-    new_x = min(max(round(x + across), 0), frame.picture.width - width) // 2 * 2
-    new_y = min(max(round(y + down), 0), frame.picture.height - height) // 2 * 2
+    new_x = min(max(x + across, 0), frame.picture.width - width) // 2 * 2
+    new_y = min(max(y + down, 0), frame.picture.height - height) // 2 * 2
     return replace(face, box=(new_x, new_y, width, height), landmarks=face.landmarks + np.array([across, down]))
 
 

@@ -161,11 +161,11 @@ def most_changing_region(differences: NDArray[np.float64], width: int, height: i
     Returns
     -------
     (x, y, width, height)
-        On even pixels, at least 32 pixels wide and high where the picture is; in the middle where there
-        is no place to compare.
+        On even pixels, its side a multiple of 8 and at least 32 pixels where the picture is so large; in the
+        middle where there is no place to compare.
     """
     side = max(min(width, height) // 3, min(32, width, height))
-    side = max(side // 2 * 2, 1)
+    side = max(side // 8 * 8 if side >= 32 else side // 2 * 2, 1)
     rows, columns = differences.shape
     if differences.size == 0:
         return _within(width / 2, side, width), _within(height / 2, side, height), side, side

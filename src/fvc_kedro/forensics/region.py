@@ -39,6 +39,7 @@ _FAMILIES = {
     "temporal": temporal,
 }
 _FEWER_AGGREGATES = {"p10": None, "p50": None, "p90": None, "jump": None}
+_BLOCK = 8  # pixels; sides that are multiples of it need no padding
 _NARROWEST = 32  # pixels; a strip of a ring that is narrower is left out
 
 _INNER = [
@@ -93,7 +94,7 @@ _TRACK_FEATURES = {
 
 
 def ring_strips(inner: Rectangle, width: int, height: int) -> list[Rectangle]:
-    """Four strips around a rectangle, half as wide as it, that together are the ring around it.
+    """Four strips around a rectangle, about half as wide as it, that together are the ring around it.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def ring_strips(inner: Rectangle, width: int, height: int) -> list[Rectangle]:
         On even pixels, inside the picture; strips narrower than 32 pixels are left out.
     """
     x, y, inner_width, inner_height = inner
-    across, down = max(inner_width // 2, _NARROWEST), max(inner_height // 2, _NARROWEST)
+    across, down = (max(side // 2 // _BLOCK * _BLOCK, _NARROWEST) for side in (inner_width, inner_height))
     left, right = max(x - across, 0), min(x + inner_width + across, width)
     top, bottom = max(y - down, 0), min(y + inner_height + down, height)
     strips = [

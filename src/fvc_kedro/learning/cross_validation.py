@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.detector import VideoDetector, is_wide, make_classifier
 from fvc_kedro.learning.folds import Split, assert_disjoint
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import GridPoint, Search, search_grid
@@ -16,7 +16,7 @@ from fvc_kedro.learning.search import GridPoint, Search, search_grid
 def fit_best(rows: Rows, points: Sequence[GridPoint], search: Search, n_calibration_folds: int) -> VideoDetector:
     """Fit and calibrate a detector with the parameters of the best grid point."""
     best = min(points, key=lambda point: point.rank)
-    classifier = make_classifier(best.kernel, best.C, search.seed)
+    classifier = make_classifier(best.kernel, best.C, search.seed, is_wide=is_wide(rows, search.n_features))
     detector = VideoDetector(classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed)
     return detector.fit(rows)
 

@@ -23,10 +23,17 @@ from fvc_kedro.learning.rows import Rows, by_video, first_rows
 _MAX_ITERATIONS = 20_000
 
 
-def make_classifier(kernel: str, C: float, seed: int) -> SVC | LinearSVC:  # noqa: N803 - scikit-learn's name
+def make_classifier(
+    kernel: str,
+    C: float,  # noqa: N803 - scikit-learn's name
+    seed: int,
+    *,
+    is_wide: bool = False,
+) -> SVC | LinearSVC:
     """Make the classifier of a grid point.
 
-    The linear kernel is ``LinearSVC(dual=False)``: 40 times cheaper than ``SVC`` for an AUC within .007.
+    The linear kernel is ``LinearSVC(dual=False)``: 40 times cheaper than ``SVC`` for an AUC within .007. With
+    more columns than rows it hardly converges, and ``SVC`` is the cheaper one.
 
     Parameters
     ----------
@@ -34,17 +41,27 @@ def make_classifier(kernel: str, C: float, seed: int) -> SVC | LinearSVC:  # noq
     C : float
         Inverse strength of the regularisation.
     seed : int
+    is_wide : bool
+        Whether there are more columns than rows, see :func:`is_wide`.
 
     Raises
     ------
     ValueError
         If the kernel is another one.
     """
+    if kernel == "linear" and is_wide:
+        return SVC(C=C, kernel="linear", class_weight="balanced", random_state=seed)
     if kernel == "linear":
         return LinearSVC(C=C, dual=False, class_weight="balanced", random_state=seed, max_iter=_MAX_ITERATIONS)
     if kernel == "rbf":
         return SVC(C=C, kernel="rbf", class_weight="balanced", random_state=seed)
     raise ValueError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
+
+
+def is_wide(rows: Rows, n_features: int) -> bool:
+    """Whether a classifier that sees at most ``n_features`` columns (0: all) sees more columns than rows."""
+    n_columns = len(rows.features.columns)
+    return (min(n_features, n_columns) if n_features else n_columns) > len(rows)
 
 
 def anova(values: NDArray[np.float64], y: Labels) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import make_classifier, make_preprocessing
+from fvc_kedro.learning.detector import is_wide, make_classifier, make_preprocessing
 from fvc_kedro.learning.folds import assert_disjoint, grouped_sample, inner_folds
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
 
@@ -117,9 +117,11 @@ def _score_points(train: Rows, test: Rows, points: Sequence[tuple[str, float]], 
     preprocessing = make_preprocessing(train.features.columns, search.n_features)
     values, weights = preprocessing.fit_transform(train.features, train.y), train.weights()
     test_values = preprocessing.transform(test.features)
+    wide = is_wide(train, search.n_features)
     scores = []
     for kernel, value in points:
-        classifier = make_classifier(kernel, value, search.seed).fit(values, train.y, sample_weight=weights)
+        classifier = make_classifier(kernel, value, search.seed, is_wide=wide)
+        classifier.fit(values, train.y, sample_weight=weights)
         margins = by_video(classifier.decision_function(test_values), test.videos, search.segment_score)
         scores.append(float(roc_auc_score(truth, list(margins.values()))))
     return scores

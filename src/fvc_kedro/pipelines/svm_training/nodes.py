@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.detector import VideoDetector, is_wide, make_classifier
 from fvc_kedro.learning.folds import grouped_folds
 from fvc_kedro.learning.metrics import classification_metrics
 from fvc_kedro.learning.rows import Rows
@@ -207,7 +207,8 @@ _SHORT = {"f1_score": "f1"}
 
 def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:
     best = _best_point(grid_search, scope)
-    classifier = make_classifier(best["kernel"], best["C"], parameters.seed)
+    wide = is_wide(rows, parameters.n_features)
+    classifier = make_classifier(best["kernel"], best["C"], parameters.seed, is_wide=wide)
     detector = VideoDetector(
         classifier,
         n_features=parameters.n_features,
