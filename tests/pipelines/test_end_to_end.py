@@ -123,7 +123,7 @@ def test_both_feature_sets_are_trained_on(tiny_run, run_pipeline, tmp_path):
     parameters = tiny_run | {"data_root": str(tmp_path / "out")}
     run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 3, "feature_sets": ["original", "scaled"]}}))
     columns = table(parameters, "05_model_input/training_table").columns
-    assert "noise_level_mean" in columns
+    assert "temporal_difference_mean" in columns
     assert "scaled_edge_density" in columns
 
 
@@ -205,3 +205,33 @@ def test_missing_inputs_name_the_pipeline_that_makes_them(tmp_path, run_pipeline
         run_pipeline("ingestion")
     with pytest.raises(FileNotFoundError, match="nothing lies at"):
         run_pipeline("ingestion", corpus_manifest=str(tmp_path / "absent.csv"))
+
+
+def test_families_are_ablated_in_a_run(tiny_run, run_pipeline, tmp_path):
+    import shutil
+
+    shutil.copytree(tiny_run["data_root"], tmp_path / "out")
+    svm = {"n_folds": 3, "families": ["noise", "blockiness"], "grid": {"C": [1], "kernel": ["linear"]}}
+    reporting = {"n_bootstrap": 100, "n_thumbnails": 4, "ablation": True}
+    parameters = tiny_run | {"data_root": str(tmp_path / "out"), "svm": svm, "reporting": reporting}
+    run_pipeline("svm_training", "reporting", **parameters)
+    ablation = table(parameters, "08_reporting/family_ablation")
+    assert set(ablation.filter(pl.col("kind") == "left out")["features"]) == {"noise", "blockiness"}
+    assert set(ablation.filter(pl.col("kind") == "alone")["features"]) >= set(PARAMETERS["features"]["families"])
+    sharpness = ablation.filter((pl.col("features") == "sharpness") & (pl.col("kind") == "alone"))
+    assert sharpness["roc_auc"].item() > 0.95  # the tiny corpus tells sharp from blurred
+    assert (tmp_path / "out/08_reporting/family_ablation.png").stat().st_size > 10_000
+
+
+def test_segments_are_measured_and_averaged(tiny_run):
+    segments, videos = table(tiny_run, "04_feature/segment_features"), table(tiny_run, "04_feature/features_metadata")
+    assert segments.group_by("video_id").len()["len"].unique().to_list() == [2]
+    assert segments["segment"].to_list() == [0, 1] * 12
+    first = segments.filter(pl.col("segment") == 0)
+    assert first["start_s"].unique().to_list() == [0]
+    assert first["end_s"].to_list() == pytest.approx([0.24] * 12)
+    means = segments.group_by("video_id", maintain_order=True).agg(pl.col("noise_level_mean").mean())
+    assert means["noise_level_mean"].to_list() == pytest.approx(videos["noise_level_mean"].to_list())
+    training_table = table(tiny_run, "05_model_input/training_table")
+    assert training_table.select("video_id", "segment").equals(segments.select("video_id", "segment"))
+    assert len(table(tiny_run, "05_model_input/folds")) == 12

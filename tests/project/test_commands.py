@@ -59,6 +59,11 @@ def test_results_are_printed(home):
     assert re.search(r"AUC\s+[01]\.\d{3}", printed)
 
 
+def test_features_are_listed(home):
+    listed = kedro(home, "features")
+    assert (REPOSITORY / "docs/features.md").read_text() in listed
+
+
 def test_a_failing_run_says_what_is_missing(home, tmp_path):
     printed = kedro(home, "run", "--params", f"data_root={tmp_path}", "--pipelines", "reporting", check=False)
     assert "kedro run --pipelines svm_training" in printed

@@ -56,3 +56,19 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if "://" not in target:
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_list_of_features_is_the_registry_s():
+    import yaml
+
+    from fvc_kedro.forensics import FAMILIES
+    from fvc_kedro.forensics.reference import features_markdown
+
+    trained_on = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["svm"]["families"]
+    written = (REPOSITORY / "docs/features.md").read_text()
+    assert written == features_markdown(trained_on), "kedro features > docs/features.md"
+    for family in FAMILIES.values():
+        for name, feature in family.features.items():
+            assert f"| `{name}` | {feature.definition} | {feature.unit} | {feature.unchanged_by} |" in written
+            assert feature.definition
+            assert feature.unit

@@ -113,6 +113,6 @@ FAMILY = Family(
     source="definitions of this project",
     features=FEATURES,
     extractor=BitstreamExtractor,
-    cost=0.01,
+    cost=0.05,
     missing="the video is not a file, or has no frame of one of the kinds compared",
 )

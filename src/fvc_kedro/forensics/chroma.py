@@ -121,6 +121,6 @@ FAMILY = frame_family(
     version=1,
     about="How colour goes with luma.",
     source="McCloskey & Albright, 2018",
-    cost=0.3,
+    cost=0.1,
     missing="the video is grey, under 4 pixels wide or high, or without diagonal details in colour or luma",
 )

@@ -153,6 +153,6 @@ FAMILY = Family(
     source="Horopter/AURA",
     features=FRAME_FEATURES | CONTAINER_FEATURES,
     extractor=ClassicExtractor,
-    cost=0.4,
+    cost=0.5,
     every_frame=True,
 )

@@ -172,7 +172,7 @@ FAMILY = frame_family(
     version=1,
     about="How noise differs from place to place.",
     source="Mahdian & Saic, 2009; Lyu et al., 2014",
-    cost=0.2,
+    cost=0.25,
     missing="the picture holds fewer than four blocks of 16x16 pixels, has no diagonal details, or is equally noisy "
     "everywhere",
 )

@@ -239,7 +239,7 @@ FAMILY = Family(
     source="Li et al., 2018 (what a face swap leaves in the face alone); definitions of this project",
     features=_TRACK_FEATURES | frame_features("region", FACE_MEASURES) | frame_features("region", MOVING_MEASURES),
     extractor=RegionExtractor,
-    cost=1.0,
+    cost=1.1,
     missing="there is no face of at least 32 pixels (face, ring, difference), or there is one (moving, surround, "
     "contrast); or as for the family that is measured there",
     looks_ahead=True,

@@ -70,6 +70,6 @@ FAMILY = frame_family(
     version=1,
     about="How sharp the picture is, whatever its contrast.",
     source="Pech-Pacheco et al., 2000; Crete et al., 2007",
-    cost=0.2,
+    cost=0.3,
     missing="the picture is flat, lacks gradients or diagonal details, or is under 10 pixels wide or high",
 )

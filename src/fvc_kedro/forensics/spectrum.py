@@ -121,6 +121,6 @@ FAMILY = frame_family(
     version=1,
     about="How power falls towards high frequencies.",
     source="Durall et al., 2019 and 2020",
-    cost=0.1,
+    cost=0.15,
     missing="the picture is under 32 pixels wide or high",
 )

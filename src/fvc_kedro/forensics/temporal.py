@@ -182,7 +182,7 @@ FAMILY = Family(
     source="Wang & Farid, 2007; Grönquist et al., 2023; the maps are this project's",
     features=frame_features("temporal", MEASURES) | LOCAL_FEATURES,
     extractor=TemporalExtractor,
-    cost=0.4,
+    cost=0.45,
     missing="there is no next frame, the picture is under 32 pixels wide or high (48 for the maps), has no diagonal "
     "details or does not move",
     looks_ahead=True,
