@@ -63,6 +63,7 @@ def headline(summary: dict[str, Any], place: Path) -> str:
             f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
             f"({summary['n_rejected']:.0f} rejected, {summary['n_failed']:.0f} failed)",
             f"  AUC       {_figure(summary['roc_auc'])}   ({interval})",
+            f"  in groups {_figure(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
             f"  F1        {_figure(summary['f1_score'])}   (always answering fake: {summary['f1_always_fake']:.3f})",
             f"  accuracy  {_figure(summary['accuracy'])}",
             "",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import VideoDetector, anova, is_wide, make_classifier
+from fvc_kedro.learning.detector import VideoDetector, anova, is_wide, make_classifier, rising_sigmoid
 from fvc_kedro.learning.folds import (
     LeakageError,
     TooFewGroupsError,
@@ -202,6 +202,40 @@ def test_calibration_is_plausible(fitted):
     fake = model.predict_proba(table)[:, 1]
     assert abs(fake.mean() - y.mean()) < 0.1
     assert np.mean((fake - y) ** 2) < 0.2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_probability_never_falls_with_the_margin_even_where_the_margin_tells_nothing(seed):
+    data = rows(*corpus(n_groups=6, n_features=30, separation=0.0, seed=seed))
+    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
+    margins = model.decision_function(data.features)
+    fake = model.probabilities(np.sort(margins))[:, 1]
+    assert (np.diff(fake) > 0).all()
+
+
+def test_a_falling_sigmoid_is_all_but_flat_at_the_share_of_fakes():
+    margins, y = np.linspace(-3, 3, 40), np.repeat([1, 0], [10, 30])
+    slope, intercept = rising_sigmoid(margins, y)
+    fake = 1 / (1 + np.exp(-slope * margins - intercept))
+    assert np.abs(fake - 0.25).max() < 0.01
+    assert (np.diff(fake) > 0).all()
+
+
+def test_a_rising_sigmoid_is_scikit_learn_s():
+    from sklearn.calibration import _SigmoidCalibration
+
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 2, 200)
+    margins = generator.normal(size=200) + y
+    slope, intercept = rising_sigmoid(margins, y)
+    expected = _SigmoidCalibration().fit(margins, y).predict(margins)
+    np.testing.assert_allclose(1 / (1 + np.exp(-slope * margins - intercept)), expected, rtol=1e-4)
+
+
+def test_margins_that_are_all_the_same_give_the_share_of_fakes():
+    slope, intercept = rising_sigmoid(np.zeros(8), np.array([0, 0, 0, 1] * 2))
+    assert 1 / (1 + np.exp(-intercept)) == pytest.approx(0.25, abs=0.01)
+    assert np.isfinite(slope)
 
 
 def in_segments(counts, seed=0):
