@@ -22,7 +22,7 @@ TINY = {
     "execution": {"engine": "serial"},
     "features": {"segment_s": 0.25},
     "svm": {"n_folds": 3},
-    "reporting": {"n_bootstrap": 100, "n_thumbnails": 4, "ablation": False},
+    "reporting": {"n_bootstrap": 100, "n_thumbnails": 4, "ablation_max_rows": 0},
 }
 
 

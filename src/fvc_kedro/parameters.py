@@ -115,7 +115,7 @@ class SearchParameters(Parameters):
 
     mode: Literal["per_fold", "global"]
     fraction: float = Field(gt=0, le=1)
-    min_rows: int = Field(ge=1)
+    min_videos: int = Field(ge=1)
     n_folds: int = Field(ge=2)
 
 
@@ -139,7 +139,7 @@ class SvmParameters(Parameters):
             C=self.grid.C,
             kernels=self.grid.kernel,
             fraction=self.search.fraction,
-            min_rows=self.search.min_rows,
+            min_videos=self.search.min_videos,
             n_folds=self.search.n_folds,
             n_features=self.n_features,
             segment_score=self.segment_score,
@@ -153,7 +153,7 @@ class ReportingParameters(Parameters):
     n_bootstrap: int = Field(ge=100)
     seed: Seed
     n_thumbnails: int = Field(ge=1)
-    ablation: bool
+    ablation_max_rows: int = Field(ge=0)
 
 
 class ExecutionParameters(Parameters):

@@ -34,8 +34,9 @@ def reference(luma, blue, red, black=16, white=235):
     for plane in (blue.astype(float), red.astype(float), small):
         p = plane[:height, :width]
         details.append(p[::2, ::2] - p[::2, 1::2] - p[1::2, ::2] + p[1::2, 1::2])
-    cb, cr, y = details
-    distance = np.hypot(blue - 128.0, red - 128.0)
+    luma_gain, chroma_gain = (1, 1) if black == 0 else (255 / 219, 255 / 224)
+    cb, cr, y = (gain * values for gain, values in zip((chroma_gain, chroma_gain, luma_gain), details, strict=True))
+    distance = chroma_gain * np.hypot(blue - 128.0, red - 128.0)
 
     def correlated(a, b):
         return (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())

@@ -108,3 +108,15 @@ def test_brightness_changes_nothing():
 
 def test_the_length_changes_no_mean():
     assert_length_changes_no_mean(cooccurrence, [texture((40, 50), seed) for seed in range(3)])
+
+
+def test_limited_range_is_brought_to_full():
+    full = texture((96, 96)).astype(float)
+    limited = np.rint(16 + full * 219 / 255).astype(np.uint8)
+    ours, theirs = (
+        figures(cooccurrence, view_of(luma, full_range=full_range))
+        for luma, full_range in ((full.astype(np.uint8), True), (limited, False))
+    )
+    as_if_full = figures(cooccurrence, view_of(limited, full_range=True))
+    distance = sum(abs(ours[name] - theirs[name]) for name in ours)
+    assert distance < 0.6 * sum(abs(ours[name] - as_if_full[name]) for name in ours)

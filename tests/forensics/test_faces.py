@@ -94,3 +94,35 @@ def test_a_missing_detector_says_what_to_do(monkeypatch):
             detect_faces(Frame.from_bgr(portrait()))
     finally:
         faces_module._network.cache_clear()
+
+
+@pytest.mark.parametrize("step", [1, -1, 2])
+@pytest.mark.parametrize("factor", [1, 3])
+def test_a_followed_face_does_not_drift(step, factor):
+    """Steps smaller than a pixel of the small copy, and odd ones, add up to where the face is."""
+    import cv2
+
+    wide = cv2.resize(portrait(), None, fx=0.6 * factor, fy=0.6 * factor, interpolation=cv2.INTER_AREA)
+    height, width = 180 * factor, 240 * factor
+    start = 40 if step > 0 else 20
+    pixels = [wide[:height, start - step * n : start - step * n + width] for n in range(13)]
+    assert all(picture.shape[1] == width for picture in pixels)
+    tracker = FaceTracker()
+    frames = VideoArray(np.stack(pixels), fps=30).frames()
+    lefts = [tracker.update(frame).box[0] for frame in frames]
+    expected = lefts[0] + step * np.arange(13)
+    assert np.abs(np.array(lefts) - expected).max() <= 2 * factor
+
+
+def test_one_detection_in_vain_is_forgiven_while_the_face_can_be_followed(monkeypatch):
+    calls = []
+
+    def sometimes(*arguments):
+        calls.append(arguments)
+        return detect_faces(*arguments) if len(calls) == 1 else []
+
+    monkeypatch.setattr(faces_module, "detect_faces", sometimes)
+    tracker = FaceTracker()
+    found = [tracker.update(frame) is not None for frame in VideoArray(moving_portrait(60, step=1), fps=25).frames()]
+    assert all(found[:25])  # the second detection, after half a second, finds nothing
+    assert not any(found[27:])

@@ -8,7 +8,7 @@ import pytest
 
 from clips import write_clip
 from faces import moving_portrait
-from fvc_kedro.forensics import FAMILIES, Family, Sampling, feature_names, measure
+from fvc_kedro.forensics import FAMILIES, Family, Sampling, feature_names, measure, noise
 from fvc_kedro.forensics import registry as registry_module
 from fvc_kedro.video import UnusableVideoError, VideoArray, VideoFile
 
@@ -67,14 +67,52 @@ def test_a_short_video_is_one_segment():
 
 def test_frames_are_sampled_evenly_inside_every_segment(recorder):
     seen = recorder(every_frame=True).seen
-    measure(VideoArray(texture(60), fps=10), ["recorder"], Sampling(num_frames=6, segment_s=3.0))
+    measure(VideoArray(texture(60), fps=10), ["recorder"], Sampling(6, segment_s=3.0, frames_per_segment=3))
     assert [[index for index, _ in frames] for _, _, frames in seen] == [[5, 15, 25], [35, 45, 55]]
 
 
-def test_every_segment_is_looked_at_however_few_frames_are_wanted(recorder):
+def test_a_long_video_has_fewer_segments_measured_rather_than_too_few_frames_in_each(recorder):
     seen = recorder(every_frame=True).seen
-    measure(VideoArray(texture(60), fps=10), ["recorder"], Sampling(num_frames=1, segment_s=1.0))
-    assert [len(frames) for _, _, frames in seen] == [1] * 6
+    video = VideoArray(texture(60), fps=10)
+    columns = measure(video, ["recorder"], Sampling(12, segment_s=1.0, frames_per_segment=6))["recorder"]
+    assert columns["start_s"] == [1.0, 4.0]
+    assert [len(frames) for _, _, frames in seen] == [6, 6]
+    assert measure(video, ["recorder"], Sampling(1, segment_s=1.0))["recorder"]["recorded"] == [1]
+
+
+def test_a_video_with_no_more_frames_than_wanted_is_taken_whole(recorder):
+    for n_frames in (50, 59, 60):
+        seen = recorder(every_frame=True).seen
+        measure(VideoArray(texture(n_frames), fps=10), ["recorder"], Sampling(60, segment_s=0.7))
+        assert sum(len(frames) for _, _, frames in seen) == n_frames
+
+
+def test_a_stationary_scene_measures_alike_however_long_it_is():
+    """Where num_frames are few, a segment of a long video is still looked at as often as frames_per_segment says."""
+    short, long = texture(30), np.concatenate([texture(30) for _ in range(8)])
+    sampling = Sampling(num_frames=30, segment_s=1.0, frames_per_segment=10)
+    one, many = (measure(VideoArray(pixels, fps=30), ["noise"], sampling)["noise"] for pixels in (short, long))
+    assert len(many["start_s"]) == 3
+    for name in ("noise_level_mean", "noise_level_std", "noise_upper_tail_std", "noise_level_jump"):
+        assert np.mean(many[name]) == pytest.approx(one[name][0], rel=0.6, abs=0.02), name
+
+
+def test_what_needs_several_frames_is_missing_with_one():
+    columns = measure(VideoArray(texture(1)), ["noise"], Sampling(5))["noise"]
+    assert columns["noise_level_mean"][0] is not None
+    assert columns["noise_level_std"] == columns["noise_level_jump"] == [None]
+
+
+def test_the_region_finds_its_own_part_of_the_picture():
+    with pytest.raises(ValueError, match="whole pictures"):
+        measure(VideoArray(texture(2)), ["region"], Sampling(5), region=(0, 0, 32, 32))
+
+
+def test_the_region_is_measured_anew_with_a_new_version_of_what_it_measures(monkeypatch):
+    before = FAMILIES["region"].depends_on()
+    monkeypatch.setattr(noise, "FAMILY", replace(noise.FAMILY, version=99))
+    assert FAMILIES["region"].depends_on() != before
+    assert FAMILIES["noise"].depends_on() == ""
 
 
 def test_dear_families_see_fewer_of_the_same_frames(recorder):
@@ -86,7 +124,7 @@ def test_dear_families_see_fewer_of_the_same_frames(recorder):
 @pytest.mark.parametrize("num_frames", [4, 1000])
 def test_each_frame_is_shown_with_its_successor_in_the_video(recorder, num_frames):
     seen = recorder(every_frame=True, looks_ahead=True).seen
-    measure(VideoArray(texture(40), fps=10), ["recorder"], Sampling(num_frames, segment_s=2.0))
+    measure(VideoArray(texture(40), fps=10), ["recorder"], Sampling(num_frames, segment_s=2.0, frames_per_segment=2))
     pairs = [pair for _, _, frames in seen for pair in frames]
     assert all(successor == (index + 1 if index < 39 else None) for index, successor in pairs)
     assert len(pairs) == min(num_frames, 40)
@@ -164,8 +202,16 @@ def test_threads_of_opencv_are_given_back():
     assert cv2.getNumThreads() == before
 
 
-def test_a_longer_video_of_the_same_scene_measures_alike():
-    """Length and frame rate are in every family's list of what changes nothing."""
+def test_the_frame_rate_alone_changes_nothing_that_is_seen():
+    pixels = texture(60)
+    slow = measure(VideoArray(pixels, fps=10), MEASURED, Sampling(1000, segment_s=3.0))
+    fast = measure(VideoArray(pixels, fps=20), MEASURED, Sampling(1000, segment_s=1.5))
+    for family in ("cooccurrence", "spectrum", "sharpness", "noise", "blockiness", "dct", "temporal", "chroma"):
+        for name in feature_names([family]):
+            assert slow[family][name] == fast[family][name], name
+
+
+def test_a_longer_video_of_the_same_scene_has_the_same_means():
     pixels = texture(120)
     short = measure(VideoArray(pixels[:60], fps=30), MEASURED, Sampling(1000, segment_s=2.0))
     long = measure(VideoArray(pixels, fps=30), MEASURED, Sampling(1000, segment_s=2.0))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
-from fvc_kedro.learning.detector import VideoDetector, anova, is_wide, make_classifier, rising_sigmoid
+from fvc_kedro.learning.detector import BoundedScaler, VideoDetector, anova, is_wide, make_classifier, rising_sigmoid
 from fvc_kedro.learning.folds import (
     LeakageError,
     TooFewGroupsError,
@@ -94,10 +94,15 @@ def rows(table, y, groups, videos=None):
     return Rows(table, y, groups, videos)
 
 
+def fitted_to(data, detector):
+    return detector.fit(data.features, data.y, data.groups, data.videos)
+
+
 def test_six_grid_points_are_six_models():
     data = rows(*corpus(separation=0.5))
     decisions = [
-        VideoDetector(make_classifier(*point, seed=0)).fit(data).decision_function(data.features) for point in GRID
+        fitted_to(data, VideoDetector(make_classifier(*point, seed=0))).decision_function(data.features)
+        for point in GRID
     ]
     for number, first in enumerate(decisions):
         for second in decisions[number + 1 :]:
@@ -115,7 +120,7 @@ def test_a_linear_machine_converges_with_more_columns_than_rows():
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         points = search_grid(data, Search([0.001, 10], ["linear"], 1.0, 1, 3))
-        model = VideoDetector(make_classifier("linear", 10, 0, is_wide=True)).fit(data)
+        model = fitted_to(data, VideoDetector(make_classifier("linear", 10, 0, is_wide=True)))
     assert max(point.mean_roc_auc for point in points) > 0.6
     assert model.predict_proba(wide).shape == (72, 2)
 
@@ -126,7 +131,7 @@ def test_an_unknown_kernel_is_named():
 
 
 def search(table, y, groups, videos=None, **changes):
-    settings_ = {"C": [0.1, 1, 10], "kernels": ["linear", "rbf"], "fraction": 0.2, "min_rows": 100, "n_folds": 3}
+    settings_ = {"C": [0.1, 1, 10], "kernels": ["linear", "rbf"], "fraction": 0.2, "min_videos": 100, "n_folds": 3}
     return search_grid(rows(table, y, groups, videos), Search(**(settings_ | changes)))
 
 
@@ -141,23 +146,25 @@ def test_the_search_ranks_every_point_and_is_repeatable():
 
 def test_the_search_looks_at_the_sample_only():
     table, y, groups = corpus(n_groups=100)
-    assert {point.n_rows for point in search(table, y, groups)} == {120}
-    everything = search(table, y, groups, min_rows=1000)
-    assert {point.n_rows for point in everything} == {600}
+    assert {point.n_videos for point in search(table, y, groups)} == {120}
+    everything = search(table, y, groups, min_videos=1000)
+    assert {point.n_videos for point in everything} == {600}
 
 
 def test_the_rbf_kernel_wins_where_no_line_separates():
     generator = np.random.default_rng(0)
     values = generator.normal(size=(240, 2))
     y = (values[:, 0] * values[:, 1] > 0).astype(int)
-    points = search(pl.DataFrame(values, schema=["a", "b"]), y, np.repeat(np.arange(40), 6).astype(str), min_rows=1000)
+    points = search(
+        pl.DataFrame(values, schema=["a", "b"]), y, np.repeat(np.arange(40), 6).astype(str), min_videos=1000
+    )
     assert min(points, key=lambda point: point.rank).kernel == "rbf"
 
 
 @pytest.fixture(scope="module", params=["linear", "rbf"])
 def fitted(request):
     data = rows(*corpus())
-    return VideoDetector(make_classifier(request.param, 1.0, 0)).fit(data), data.features
+    return fitted_to(data, VideoDetector(make_classifier(request.param, 1.0, 0))), data.features
 
 
 def test_a_saved_model_needs_nothing_but_its_file(fitted, tmp_path):
@@ -207,7 +214,7 @@ def test_calibration_is_plausible(fitted):
 @pytest.mark.parametrize("seed", range(6))
 def test_probability_never_falls_with_the_margin_even_where_the_margin_tells_nothing(seed):
     data = rows(*corpus(n_groups=6, n_features=30, separation=0.0, seed=seed))
-    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
+    model = fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0)))
     margins = model.decision_function(data.features)
     fake = model.probabilities(np.sort(margins))[:, 1]
     assert (np.diff(fake) > 0).all()
@@ -262,7 +269,7 @@ def test_repeating_the_segments_of_a_video_changes_no_model():
     table, y, groups = corpus()
     repeated = np.repeat(np.arange(len(y)), 4)
     once, often = rows(table, y, groups), rows(table, y, groups).take(repeated)
-    models = [VideoDetector(make_classifier("linear", 1.0, 0)).fit(data) for data in (once, often)]
+    models = [fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0))) for data in (once, often)]
     first, second = (model.pipeline_.named_steps["classify"].coef_ for model in models)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.999
 
@@ -272,8 +279,8 @@ def test_a_long_video_does_not_outweigh_the_others():
     counts = np.ones(len(y), int)
     counts[0] = 200
     data = rows(table, y, groups).take(np.repeat(np.arange(len(y)), counts))
-    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
-    plain = VideoDetector(make_classifier("linear", 1.0, 0)).fit(rows(table, y, groups))
+    model = fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0)))
+    plain = VideoDetector(make_classifier("linear", 1.0, 0)).fit(table, y, groups)
     cosine = np.corrcoef(*(m.pipeline_.named_steps["classify"].coef_.ravel() for m in (model, plain)))[0, 1]
     assert cosine > 0.9
 
@@ -289,7 +296,7 @@ def test_margins_of_segments_become_the_video_s():
 
 def test_the_order_of_rows_does_not_matter_to_the_video_s_margin():
     data = in_segments([2, 4])
-    model = VideoDetector(make_classifier("linear", 1.0, 0)).fit(data)
+    model = fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0)))
     shuffled = data.take(np.random.default_rng(1).permutation(len(data)))
     expected = model.video_margins(data.features, data.videos)
     found = model.video_margins(shuffled.features, shuffled.videos)
@@ -303,26 +310,69 @@ def test_the_search_scores_videos_not_segments():
     index = np.repeat(np.arange(len(y)), 2)
     videos = np.array([f"v{number:04d}" for number in range(len(y))])[index]
     halves = table[index.tolist()] + opposite  # noise that cancels between the two segments of a video
-    by_segment = search(halves, y[index], groups[index], videos, C=[1], kernels=["linear"], min_rows=1000)[0]
+    by_segment = search(halves, y[index], groups[index], videos, C=[1], kernels=["linear"], min_videos=1000)[0]
     as_rows = search(halves, y[index], groups[index], np.arange(len(index)).astype(str), C=[1], kernels=["linear"],
-                     min_rows=1000)[0]  # fmt: skip
+                     min_videos=1000)[0]  # fmt: skip
     assert by_segment.mean_roc_auc > as_rows.mean_roc_auc + 0.02
 
 
 def test_a_test_part_of_one_class_gives_the_search_no_score():
     table, y, groups = corpus(n_groups=4, separation=2.0)
     y = np.where(groups == "g00", 0, np.where(groups == "g01", 1, y))
-    points = search(table, y, groups, min_rows=1000, n_folds=4)
+    points = search(table, y, groups, min_videos=1000, n_folds=4)
     assert all(np.isfinite(point.mean_roc_auc) for point in points)
+
+
+def test_the_search_takes_its_sample_of_videos_however_many_segments_they_have():
+    data = in_segments([60, 40])
+    points = search(data.features, data.y, data.groups, data.videos, C=[1], kernels=["linear"], min_videos=200)
+    assert points[0].n_videos == 72
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_figures_that_no_training_video_has_do_not_blind_the_machine(kernel):
+    """As those of a face, where only an unseen video shows one."""
+    table, y, groups = corpus(n_features=5, separation=1.5)
+    faces = pl.DataFrame({f"face{number}": pl.Series([None] * len(y), dtype=pl.Float64) for number in range(100)})
+    model = fitted_to(rows(table.hstack(faces), y, groups), VideoDetector(make_classifier(kernel, 1.0, 0)))
+    without = table.hstack(faces)
+    with_face = without.with_columns(pl.lit(7.5).alias(name) for name in faces.columns)
+    np.testing.assert_array_equal(model.decision_function(with_face), model.decision_function(without))
+    assert roc_auc_score(y, model.decision_function(with_face)) > 0.9
+
+
+def test_a_figure_that_one_training_video_has_does_not_outweigh_all_others():
+    table, y, groups = corpus(n_features=5, separation=1.5)
+    rare = [None] * (len(y) - 1) + [3.0]
+    data = rows(table.with_columns(rare=pl.Series(rare, dtype=pl.Float64)), y, groups)
+    model = fitted_to(data, VideoDetector(make_classifier("rbf", 1.0, 0)))
+    unseen = data.features.with_columns(rare=pl.lit(500.0))
+    assert np.isfinite(model.decision_function(unseen)).all()
+
+
+def test_scaled_values_are_bounded_and_constants_are_nothing():
+    scaler = BoundedScaler().fit(np.array([[0.1, 1.0], [0.1, 3.0]]))
+    assert scaler.transform(np.array([[9.0, 2.0], [0.1, 1e9]])).tolist() == [[0.0, 0.0], [0.0, 10.0]]
+
+
+def test_it_is_a_scikit_learn_estimator():
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_val_score
+
+    table, y, groups = corpus(separation=2.0)
+    model = VideoDetector(make_classifier("linear", 1.0, 0))
+    assert clone(model).get_params()["segment_score"] == "mean"
+    assert cross_val_score(model, table, y, scoring="roc_auc").mean() > 0.9
+    assert fitted_to(rows(table, y, groups), model).score(table, y) > 0.9
 
 
 def test_the_features_that_differ_most_are_selected():
     data = rows(*corpus(n_features=12, separation=1.0))
-    model = VideoDetector(make_classifier("linear", 1.0, 0), n_features=3).fit(data)
+    model = fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0), n_features=3))
     assert len(model.selected_features) == 3
     assert "f0" in model.selected_features
     assert (
-        VideoDetector(make_classifier("linear", 1.0, 0), n_features=99).fit(data).selected_features
+        fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0), n_features=99)).selected_features
         == data.features.columns
     )
 
@@ -342,7 +392,7 @@ def test_selection_sees_the_training_part_only():
     generator = np.random.default_rng(0)
     noise = pl.DataFrame(generator.normal(size=(72, 400)), schema=[f"f{number}" for number in range(400)])
     _, y, groups = corpus()
-    points = search(noise, y, groups, C=[1], kernels=["linear"], min_rows=1000, n_features=10)
+    points = search(noise, y, groups, C=[1], kernels=["linear"], min_videos=1000, n_features=10)
     assert abs(points[0].mean_roc_auc - 0.5) < 0.2
 
 

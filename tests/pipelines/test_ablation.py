@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from conftest import REPOSITORY
 from fvc_kedro.forensics import FAMILIES, feature_names
+from fvc_kedro.forensics.region import PLACES
 from fvc_kedro.pipelines.reporting.ablation import (
     ABLATION_SCHEMA,
     ablate_families,
@@ -41,7 +42,8 @@ def tables(n_groups=9, seed=0):
     )
     segments = segments.hstack(pl.DataFrame(values, schema=names))
     videos = segments.group_by("video_id", "label", "group", maintain_order=True).agg(pl.col(names).mean())
-    return segments, videos, make_folds(keys, SVM)
+    table = segments.select(*keys.columns, "segment", *feature_names(["chroma", "dct"]))
+    return table, segments, videos, make_folds(keys, SVM)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_every_measured_family_is_tried_alone_and_every_trained_one_left_out(abl
     assert ablation.select("features", "kind").rows() == [
         ("default", "default"),
         *((family, "alone") for family in ("dct", "chroma", "bitstream")),
-        *((family, "left out") for family in ("chroma", "dct")),
+        *((family, "left out") for family in ("dct", "chroma")),
     ]
 
 
@@ -89,18 +91,41 @@ def test_equal_inputs_give_equal_ablations(ablation):
 
 
 def test_the_ablation_can_be_left_out():
-    empty = ablate_families(*tables(), SVM, REPORTING | {"ablation": False})
+    empty = ablate_families(*tables(), SVM, REPORTING | {"ablation_max_rows": 0})
     assert empty.is_empty()
     assert dict(empty.schema) == ABLATION_SCHEMA
     assert isinstance(plot_family_ablation(empty), Figure)
 
 
 def test_the_places_of_the_region_are_tried_alone():
-    choices = choices_of_features(["region"], ["region"])
+    choices = choices_of_features(["region"], feature_names(["region"]))
     assert set(choices) == {("default", "default"), ("region", "alone")} | {
         (f"region: {place}", "alone") for place in ("face", "ring", "difference", "moving", "surround", "contrast")
     }
-    assert set(choices["region: face", "alone"]) < set(FAMILIES["region"].features)
+    places = [choices[f"region: {place}", "alone"] for place in PLACES]
+    assert len({name for columns in places for name in columns}) == sum(map(len, places))
+    left = set(FAMILIES["region"].features) - {name for columns in places for name in columns}
+    assert left == {"region_face_found", "region_face_share", "region_face_size", "region_face_jitter"} | {
+        "region_landmark_jitter"
+    }
+
+
+def test_what_is_trained_on_beside_the_families_stays_in():
+    table, segments, videos, folds = tables()
+    scaled = table.select("video_id", "label", "group", "segment").with_columns(
+        scaled_edges=pl.Series(np.random.default_rng(0).normal(size=len(table)))
+    )
+    alone = ablate_families(scaled, segments, videos, folds, SVM | {"feature_sets": ["scaled"]}, REPORTING)
+    assert row(alone, "default", "default")["n_features"] == 1
+    assert alone.filter(pl.col("kind") == "left out").is_empty()
+    both = ablate_families(table.hstack(scaled.select("scaled_edges")), segments, videos, folds, SVM, REPORTING)
+    assert row(both, "chroma", "left out")["n_features"] == len(feature_names(["dct"])) + 1
+
+
+def test_too_many_rows_are_not_ablated(caplog):
+    empty = ablate_families(*tables(), SVM, REPORTING | {"ablation_max_rows": 107})
+    assert empty.is_empty()
+    assert "108 rows are more than reporting.ablation_max_rows, 107" in caplog.text
 
 
 def test_the_plot_shows_every_choice(ablation):

@@ -212,7 +212,7 @@ def test_families_are_ablated_in_a_run(tiny_run, run_pipeline, tmp_path):
 
     shutil.copytree(tiny_run["data_root"], tmp_path / "out")
     svm = {"n_folds": 3, "families": ["noise", "blockiness"], "grid": {"C": [1], "kernel": ["linear"]}}
-    reporting = {"n_bootstrap": 100, "n_thumbnails": 4, "ablation": True}
+    reporting = {"n_bootstrap": 100, "n_thumbnails": 4, "ablation_max_rows": 100}
     parameters = tiny_run | {"data_root": str(tmp_path / "out"), "svm": svm, "reporting": reporting}
     run_pipeline("svm_training", "reporting", **parameters)
     ablation = table(parameters, "08_reporting/family_ablation")

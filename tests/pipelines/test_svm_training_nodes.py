@@ -185,6 +185,12 @@ def test_a_key_that_stands_twice_is_an_error():
         nodes.assemble_training_table(segments(table), pl.concat([table, table.head(1)]), *scaled(table), SVM)
 
 
+def test_a_segment_that_stands_twice_is_an_error():
+    table = features()
+    with pytest.raises(TrainingDataError, match="video_id and segment stands twice in segment_features"):
+        nodes.assemble_training_table(pl.concat([segments(table)] * 2), table, *scaled(table), SVM)
+
+
 def test_one_class_is_an_error():
     table = features().filter(pl.col("label") == "fake")
     with pytest.raises(TrainingDataError, match="both classes"):
@@ -221,7 +227,7 @@ def test_canary_grouped_folds_give_chance_for_copied_noise():
         table = pl.DataFrame(noise, schema=NAMES).insert_column(0, pl.Series("group", groups.astype(str)))
         table.insert_column(0, pl.Series("label", np.where(y == 1, "fake", "real")))
         table.insert_column(0, pl.Series("video_id", [f"v{number:04d}" for number in range(len(y))]))
-        svm = SVM | {"search": SVM["search"] | {"min_rows": 100}, "grid": {"C": [1], "kernel": ["linear", "rbf"]}}
+        svm = SVM | {"search": SVM["search"] | {"min_videos": 100}, "grid": {"C": [1], "kernel": ["linear", "rbf"]}}
         metadata, scaled_features = table.select("video_id"), table.select("video_id", "label", "group")
         training_table = nodes.assemble_training_table(segments(table), table, metadata, scaled_features, svm)
         folds = nodes.make_folds(training_table, svm)

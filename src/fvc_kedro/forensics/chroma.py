@@ -30,7 +30,7 @@ MEASURES = [
     Measure("blue_red_correlation", "correlation of the diagonal details of Cb and Cr", "1", f"{_SOME}, brightness"),
     Measure("blue_luma_correlation", "correlation of the diagonal details of Cb and luma", "1", f"{_SOME}, brightness"),
     Measure("red_luma_correlation", "correlation of the diagonal details of Cr and luma", "1", f"{_SOME}, brightness"),
-    Measure("saturation", "ln of 1 plus the mean distance from grey in the plane of Cb and Cr", "ln code values",
+    Measure("saturation", "ln of 1 plus the mean distance from grey in the plane of Cb and Cr", "ln grey levels",
             f"{_SOME}, brightness"),
     Measure("saturation_tail", "99th percentile of that distance over its mean", "1", f"{_SOME}, brightness"),
     Measure("under_exposed", "share of pixels with luma at most 4 code values above black", "share", _SOME, ("mean",)),
@@ -102,12 +102,13 @@ def per_frame(view: View) -> list[float]:
     mean, tail = saturation(*planes, _TAIL_SHARE)
     white = 255 if view.frame.full_range else 235
     under, over = exposed(view.luma, view.black + _MARGIN, white - _MARGIN)
+    relative_gain = view.chroma_gain / view.gain
     return [
-        log((blue_2 + red_2) / (2 * luma_2)) if blue_2 + red_2 and luma_2 else nan,
+        log(relative_gain**2 * (blue_2 + red_2) / (2 * luma_2)) if blue_2 + red_2 and luma_2 else nan,
         normalised(blue_red, blue_2, red_2),
         normalised(blue_luma, blue_2, luma_2),
         normalised(red_luma, red_2, luma_2),
-        log(1 + mean),
+        log(1 + view.chroma_gain * mean),
         tail / mean if mean > 0 else nan,
         under / view.luma.size,
         over / view.luma.size,

@@ -11,6 +11,7 @@ Fridrich & Kodovský, "Rich models for steganalysis of digital images", 2012.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -24,7 +25,7 @@ from fvc_kedro.forensics.view import View
 from fvc_kedro.video.frame import Plane
 
 TRUNCATION = 2
-STEPS = (2, 4, 6)  # quantisation of the residuals of order 1 to 3, in code values
+STEPS = (2, 4, 6)  # quantisation of the residuals of order 1 to 3, in grey levels
 _LEVELS = 2 * TRUNCATION + 1
 _REACH = 8 * 255  # no residual is larger
 
@@ -38,12 +39,16 @@ def _same_pairs(pair: tuple[int, int]) -> set[tuple[int, int]]:
 _VALUES = range(-TRUNCATION, TRUNCATION + 1)
 PAIRS = sorted({max(_same_pairs(pair)) for pair in product(_VALUES, _VALUES)})
 _CLASS_OF = np.array([PAIRS.index(max(_same_pairs(pair))) for pair in product(_VALUES, _VALUES)])
-# Least residual of each order that rounds to one step and to two; halves round to even.
 _RESIDUALS = np.arange(_REACH + 1)
-_STEP_ONE, _STEP_TWO = (
-    np.array([np.flatnonzero(np.round(_RESIDUALS / step) >= n_steps)[0] for step in STEPS], np.int16)
-    for n_steps in (1, 2)
-)
+
+
+@cache
+def _least_residuals(gain: float) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Least residual of each order that rounds to one step and to two, in whole code values; halves round to even."""
+    one, two = (
+        np.array([np.flatnonzero(np.round(_RESIDUALS / step) >= n_steps)[0] for step in STEPS]) for n_steps in (1, 2)
+    )
+    return np.rint(one / gain).astype(np.int16), np.rint(two / gain).astype(np.int16)
 
 
 def _name(order: int, pair: tuple[int, int]) -> str:
@@ -138,13 +143,15 @@ def _count_pairs(
                 counts[order, pair] += narrow[order, turn, pair]
 
 
-def pair_shares(tiles: Plane) -> NDArray[np.float64]:
+def pair_shares(tiles: Plane, gain: float = 1.0) -> NDArray[np.float64]:
     """Share of each class of pairs.
 
     Parameters
     ----------
     tiles : ndarray of uint8, shape (n, side, side)
         Side of at least 5.
+    gain : float
+        Factor that brings differences of code values to grey levels of 0-255.
 
     Returns
     -------
@@ -155,7 +162,7 @@ def pair_shares(tiles: Plane) -> NDArray[np.float64]:
         return np.full((len(STEPS), len(PAIRS)), np.nan)
     counts = np.zeros((len(STEPS), _LEVELS * _LEVELS), np.int64)
     for turned in (tiles, np.ascontiguousarray(tiles.transpose(0, 2, 1))):
-        _count_pairs(turned, _STEP_ONE, _STEP_TWO, counts)
+        _count_pairs(turned, *_least_residuals(gain), counts)
     shares = np.zeros((len(STEPS), len(PAIRS)))
     np.add.at(shares.T, _CLASS_OF, counts.T / counts.sum(axis=1))
     return shares
@@ -163,7 +170,7 @@ def pair_shares(tiles: Plane) -> NDArray[np.float64]:
 
 def per_frame(view: View) -> list[float]:
     """Shares of all classes of pairs in one view."""
-    return pair_shares(view.tiles).ravel().tolist()
+    return pair_shares(view.tiles, view.gain).ravel().tolist()
 
 
 FAMILY = frame_family(

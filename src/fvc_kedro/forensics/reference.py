@@ -20,6 +20,9 @@ Features are measured on segments of a video (`features.segment_s`) and averaged
 | `jump` | largest distance from the median over the median distance (at least 1 % of the median), at most 100 |
 | `mode_share` | share of frames at the most frequent value |
 
+A standard deviation is missing with fewer than two frames, a jump with fewer than three. Where `features.num_frames`
+are fewer than the video has, `std`, `jump` and percentiles follow a little how many frames of a segment are looked at.
+
 The families of bins and counts keep the mean alone; the family `region` keeps mean and standard deviation. Luma
 of limited range is brought to 0-255. *Unchanged by* names what may differ between two videos of one scene
 without changing the value much; resolution stands there where a resized copy measures alike. Cost is processor

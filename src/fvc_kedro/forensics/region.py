@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvc_kedro.forensics import blockiness, cooccurrence, noise, sharpness, spectrum, temporal
-from fvc_kedro.forensics.faces import SMALLEST_FACE, Face, FaceTracker
+from fvc_kedro.forensics.faces import SMALLEST_FACE, Face, FaceTracker, network_digest
 from fvc_kedro.forensics.family import (
     Family,
     Feature,
@@ -38,57 +38,61 @@ _FAMILIES = {
     "blockiness": blockiness,
     "temporal": temporal,
 }
-_FEWER_AGGREGATES = {"p10": None, "p50": None, "p90": None, "jump": None}
+_AGGREGATES = ("mean", "std", "mode_share")
 _BLOCK = 8  # pixels; sides that are multiples of it need no padding
 _NARROWEST = 32  # pixels; a strip of a ring that is narrower is left out
 
 _INNER = [
-    (f"{family}_{measure.name}", measure, tuple(a for a in measure.aggregates if a not in _FEWER_AGGREGATES))
+    (f"{family}_{measure.name}", measure, tuple(a for a in measure.aggregates if a in _AGGREGATES))
     for family, module in _FAMILIES.items()
     for measure in module.MEASURES
 ]
 
 
-def _place_measures(place: str, where: str) -> list[Measure]:
+_COMPARABLE = np.array([measure.unit != "phase" for _, measure, _ in _INNER])  # phases cannot be subtracted
+
+
+def _measures(place: str, where: str, *, compared: bool = False) -> list[Measure]:
     return [
         Measure(f"{place}_{name}", f"{where}: {measure.definition}", measure.unit, measure.unchanged_by, aggregates)
-        for name, measure, aggregates in _INNER
+        for (name, measure, aggregates), comparable in zip(_INNER, _COMPARABLE, strict=True)
+        if comparable or not compared
     ]
 
-
-def _comparison_measures(place: str, where: str) -> list[Measure]:
-    """Differences, for all but numbers of phases, which cannot be subtracted."""
-    return [
-        Measure(f"{place}_{name}", f"{where}: {measure.definition}", measure.unit, measure.unchanged_by, aggregates)
-        for name, measure, aggregates in _INNER
-        if measure.unit != "phase"
-    ]
-
-
-_COMPARABLE = np.array([measure.unit != "phase" for _, measure, _ in _INNER])
 
 FACE_MEASURES = [
-    *_place_measures("face", "in the face"),
-    *_place_measures("ring", "on the ring around the face"),
-    *_comparison_measures("difference", "in the face less on its ring"),
+    *_measures("face", "in the face"),
+    *_measures("ring", "on the ring around the face"),
+    *_measures("difference", "in the face less on its ring", compared=True),
 ]
 MOVING_MEASURES = [
-    *_place_measures("moving", "in the region in which most changes"),
-    *_place_measures("surround", "on the ring around the region in which most changes"),
-    *_comparison_measures("contrast", "in the region in which most changes less on its ring"),
+    *_measures("moving", "in the region in which most changes"),
+    *_measures("surround", "on the ring around the region in which most changes"),
+    *_measures("contrast", "in the region in which most changes less on its ring", compared=True),
 ]
+PLACES = ("face", "ring", "difference", "moving", "surround", "contrast")
+
+
+def columns_of_place(place: str) -> list[str]:
+    """Names of the features taken at one of ``PLACES``."""
+    measures = [measure for measure in (*FACE_MEASURES, *MOVING_MEASURES) if measure.name.startswith(f"{place}_")]
+    return list(frame_features("region", measures))
+
+
 _TRACK_FEATURES = {
     "region_face_found": Feature("whether a face was found in any frame", "0 or 1", "length, fps, brightness"),
     "region_face_share": Feature("share of the frames in which a face was found", "share", "length, fps, brightness"),
     "region_face_size": Feature("ln of the mean area of the face over the picture's", "ln", "length, fps, resolution"),
     "region_face_jitter": Feature(
-        "median distance of the face's centre from the middle between those in the frame before and after, over "
-        "the face's width",
+        "median distance of the face's centre from the middle between those in the frames looked at before and after, "
+        "over the face's width; it grows with the time between them",
         "1",
-        "length, resolution, brightness",
+        "resolution, brightness",
     ),
     "region_landmark_jitter": Feature(
-        "the same of the landmarks within the face's box, their mean", "1", "length, resolution, brightness"
+        "the same of the landmarks within the face's box, their mean; they are found anew with each detection",
+        "1",
+        "resolution, brightness",
     ),
 }
 
@@ -172,11 +176,15 @@ def jitter(places: NDArray[np.float64]) -> float:
 
 
 class RegionExtractor:
-    """Compares the face, or without one the region in which most changes, with what is around it."""
+    """Compares the face, or without one the region in which most changes, with what is around it.
+
+    That region is chosen anew in each frame, by all changes seen so far.
+    """
 
     def __init__(self, segment: Segment) -> None:
         self._tracker = FaceTracker(segment.info.rotation)
         self._faces: list[Face | None] = []
+        self._has_face = False
         self._n_pixels = segment.info.width * segment.info.height
         self._face_rows = FrameExtractor("region", FACE_MEASURES, self._face_figures)
         self._moving_rows = FrameExtractor("region", MOVING_MEASURES, self._moving_figures)
@@ -186,9 +194,10 @@ class RegionExtractor:
         """Take in one sampled frame."""
         face = self._tracker.update(view.frame)
         self._faces.append(face)
+        self._has_face |= face is not None
         if face is not None:
             self._face_rows.update(view)
-        elif all(other is None for other in self._faces):
+        elif not self._has_face:
             self._moving_rows.update(view)
 
     def _face_figures(self, view: View) -> Sequence[float]:
@@ -206,9 +215,8 @@ class RegionExtractor:
 
     def result(self) -> dict[str, float]:
         """Return the features; those of the moving region are missing where a face was found."""
-        found = any(face is not None for face in self._faces)
         nothing = FrameExtractor("region", MOVING_MEASURES, self._moving_figures)
-        moving = nothing if found else self._moving_rows
+        moving = nothing if self._has_face else self._moving_rows
         return self._track() | self._face_rows.result() | moving.result()
 
     def _track(self) -> dict[str, float]:
@@ -233,8 +241,13 @@ class RegionExtractor:
         return dict(zip(_TRACK_FEATURES, figures, strict=True))
 
 
+def _depends_on() -> str:
+    versions = [f"{name} {module.FAMILY.version}" for name, module in _FAMILIES.items()]
+    return ", ".join([*versions, network_digest()])
+
+
 FAMILY = Family(
-    version=1,
+    version=2,
     about="The families above inside the face and around it; without a face, where most changes and around that.",
     source="Li et al., 2018 (what a face swap leaves in the face alone); definitions of this project",
     features=_TRACK_FEATURES | frame_features("region", FACE_MEASURES) | frame_features("region", MOVING_MEASURES),
@@ -243,4 +256,5 @@ FAMILY = Family(
     missing="there is no face of at least 32 pixels (face, ring, difference), or there is one (moving, surround, "
     "contrast); or as for the family that is measured there",
     looks_ahead=True,
+    depends_on=_depends_on,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from math import isinf, isnan
 
 import cv2
@@ -62,11 +63,12 @@ class Sampling:
     Parameters
     ----------
     num_frames : int
-        Frames of the whole video, at least one a segment; a shorter video is taken whole.
+        Most frames of the whole video; a video with no more is taken whole.
     segment_s : float
         Duration of a segment in seconds; infinity for one segment.
     frames_per_segment : int
-        Frames of a segment that the families look at which do not need every one.
+        Frames of a segment that the families look at which do not need every one. Where ``num_frames`` are too few
+        to give every segment so many, fewer segments are measured, evenly spread over the video.
     """
 
     num_frames: int
@@ -95,6 +97,22 @@ class _Work:
         for family, extractor in self.extractors.items():
             if FAMILIES[family].every_frame or number in self.fewer:
                 extractor.update(view)
+
+    def finish(self) -> _Finished | None:
+        """Sum up the frames, so that they need not be kept; None where there was none."""
+        if self.n_seen == 0:
+            return None
+        results = {family: extractor.result() for family, extractor in self.extractors.items()}
+        return _Finished(self.stretch.start_s, self.stretch.end_s, results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A segment whose frames are all seen."""
+
+    start_s: float
+    end_s: float
+    results: Mapping[str, Mapping[str, float]]
 
 
 def measure(
@@ -130,42 +148,71 @@ def measure(
     ------
     UnusableVideoError
         If no frame can be decoded, a value is not finite or one is missing that may not be.
+    ValueError
+        If the family ``region``, which finds its own part of the picture, is to look at a part.
     """
-    works = list(_plan(video, families, sampling))
+    if region is not None and "region" in families:
+        raise ValueError(f"the family region looks at whole pictures, not at a part of them ({region})")
+    plan = _plan(video, sampling)
     looks_ahead = any(FAMILIES[family].looks_ahead for family in families)
-    wanted = _wanted_frames(works, video.info.n_frames, looks_ahead=looks_ahead)
+    wanted = _wanted_frames(plan, video.info.n_frames, looks_ahead=looks_ahead)
     with _one_thread(), decoded_ahead(video.frames(wanted), frames_ahead) as frames:
-        pending = iter(works)
-        work = next(pending, None)
-        for view in _with_successors(frames, region):
-            while work is not None and view.frame.index >= work.stretch.last:
-                work = next(pending, None)
-            if work is not None:
-                work.update(view)
-    works = [work for work in works if work.n_seen > 0]
-    if not works:
+        views = _with_successors(frames, region)
+        finished = list(_finished_segments(views, plan, partial(_start, video, families, sampling)))
+    if not finished:
         raise UnusableVideoError("no picture can be decoded")
-    return {family: _columns(family, works) for family in families}
+    return {family: _columns(family, finished) for family in families}
 
 
-def _plan(video: Video, families: Sequence[str], sampling: Sampling) -> Iterator[_Work]:
-    info, packets = video.info, video.packets
-    stretches = cut_evenly(frame_times(info, packets), info.fps, sampling.segment_s)
-    for stretch in stretches:
-        per_segment = max(1, sampling.num_frames // len(stretches))
-        sampled = stretch.first + uniform_indices(stretch.last - stretch.first, per_segment)
-        fewer = sampled[uniform_indices(sampled.size, sampling.frames_per_segment)]
-        segment = Segment(info, stretch.first, stretch.last, packets)
-        extractors = {family: FAMILIES[family].extractor(segment) for family in families}
-        yield _Work(stretch, extractors, frozenset(sampled.tolist()), frozenset(fewer.tolist()))
+def _plan(video: Video, sampling: Sampling) -> list[tuple[Stretch, NDArray[np.int64]]]:
+    """Choose the segments and their sampled frames."""
+    stretches = cut_evenly(frame_times(video.info, video.packets), video.info.fps, sampling.segment_s)
+    if video.info.n_frames <= sampling.num_frames:
+        return [(stretch, np.arange(stretch.first, stretch.last)) for stretch in stretches]
+    most = max(1, sampling.num_frames // sampling.frames_per_segment)
+    chosen = [stretches[number] for number in uniform_indices(len(stretches), most)]
+    share = max(1, sampling.num_frames // len(chosen))
+    return [(one, one.first + uniform_indices(one.last - one.first, share)) for one in chosen]
 
 
-def _wanted_frames(works: Sequence[_Work], n_frames: int, *, looks_ahead: bool) -> NDArray[np.int64]:
-    sampled = np.array(sorted(number for work in works for number in work.sampled), np.int64)
+def _start(
+    video: Video, families: Sequence[str], sampling: Sampling, stretch: Stretch, sampled: NDArray[np.int64]
+) -> _Work:
+    fewer = sampled[uniform_indices(sampled.size, sampling.frames_per_segment)]
+    segment = Segment(video.info, stretch.first, stretch.last, video.packets)
+    extractors = {family: FAMILIES[family].extractor(segment) for family in families}
+    return _Work(stretch, extractors, frozenset(sampled.tolist()), frozenset(fewer.tolist()))
+
+
+def _wanted_frames(
+    plan: Sequence[tuple[Stretch, NDArray[np.int64]]], n_frames: int, *, looks_ahead: bool
+) -> NDArray[np.int64]:
+    sampled = np.concatenate([numbers for _, numbers in plan]) if plan else np.empty(0, np.int64)
     if not looks_ahead:
         return sampled
     successors = sampled + 1
     return np.union1d(sampled, successors[successors < n_frames])
+
+
+def _finished_segments(
+    views: Iterator[View],
+    plan: Sequence[tuple[Stretch, NDArray[np.int64]]],
+    start: Callable[[Stretch, NDArray[np.int64]], _Work],
+) -> Iterator[_Finished]:
+    """Show the frames to their segments, one segment at a time; those without a frame are left out."""
+    pending = iter(plan)
+    entry = next(pending, None)
+    work = None if entry is None else start(*entry)
+    for view in views:
+        while work is not None and view.frame.index >= work.stretch.last:
+            if (finished := work.finish()) is not None:
+                yield finished
+            entry = next(pending, None)
+            work = None if entry is None else start(*entry)
+        if work is not None:
+            work.update(view)
+    if work is not None and (finished := work.finish()) is not None:
+        yield finished
 
 
 def _with_successors(frames: Iterator[Frame], region: Rectangle | None) -> Iterator[View]:
@@ -194,14 +241,14 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(n_threads)
 
 
-def _columns(family: str, works: Sequence[_Work]) -> Columns:
+def _columns(family: str, segments: Sequence[_Finished]) -> Columns:
     columns: Columns = {
-        "start_s": [work.stretch.start_s for work in works],
-        "end_s": [work.stretch.end_s for work in works],
+        "start_s": [segment.start_s for segment in segments],
+        "end_s": [segment.end_s for segment in segments],
     }
-    results = [work.extractors[family].result() for work in works]
+    may_miss = bool(FAMILIES[family].missing)
     for name in FAMILIES[family].features:
-        columns[name] = [_checked(name, result[name], may_miss=bool(FAMILIES[family].missing)) for result in results]
+        columns[name] = [_checked(name, segment.results[family][name], may_miss=may_miss) for segment in segments]
     return columns
 
 

@@ -156,7 +156,7 @@ class TemporalExtractor:
         """Take in one sampled frame; one without a successor has no motion."""
         self._frames.update(view)
         successor = view.successor
-        if successor is not None and successor.luma.shape == view.luma.shape:
+        if successor is not None and successor.luma.shape == view.luma.shape and view.motion.still.size:
             maps = _maps(view.motion, view.gain)
             self._sum = maps if self._sum is None else self._sum + maps
             self._n_maps += 1

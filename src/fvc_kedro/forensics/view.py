@@ -18,6 +18,7 @@ from fvc_kedro.forensics.motion import BlockMotion, block_motion
 from fvc_kedro.video.frame import Frame, Plane, Rectangle
 
 _LIMITED_RANGE_GAIN = 255 / 219
+_LIMITED_RANGE_CHROMA_GAIN = 255 / 224
 _LIMITED_RANGE_BLACK = 16
 _TILE_SIDES = (64, 32)
 _CROP_TILE_SIDES = (32,)  # one side for small and large crops, so that a face and its surround compare
@@ -62,6 +63,11 @@ class View:
     def gain(self) -> float:
         """Factor that brings differences of luma code values to 0-255."""
         return 1.0 if self.frame.full_range else _LIMITED_RANGE_GAIN
+
+    @property
+    def chroma_gain(self) -> float:
+        """Factor that brings differences of chroma code values to 0-255."""
+        return 1.0 if self.frame.full_range else _LIMITED_RANGE_CHROMA_GAIN
 
     @property
     def black(self) -> int:

@@ -16,9 +16,20 @@ from fvc_kedro.learning.search import GridPoint, Search, search_grid
 def fit_best(rows: Rows, points: Sequence[GridPoint], search: Search, n_calibration_folds: int) -> VideoDetector:
     """Fit and calibrate a detector with the parameters of the best grid point."""
     best = min(points, key=lambda point: point.rank)
-    classifier = make_classifier(best.kernel, best.C, search.seed, is_wide=is_wide(rows, search.n_features))
+    return fit_detector(rows, best.kernel, best.C, search, n_calibration_folds)
+
+
+def fit_detector(
+    rows: Rows,
+    kernel: str,
+    C: float,  # noqa: N803 - scikit-learn's name
+    search: Search,
+    n_calibration_folds: int,
+) -> VideoDetector:
+    """Fit and calibrate a detector with the given parameters."""
+    classifier = make_classifier(kernel, C, search.seed, is_wide=is_wide(rows, search.n_features))
     detector = VideoDetector(classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed)
-    return detector.fit(rows)
+    return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
 
 
 def out_of_fold(

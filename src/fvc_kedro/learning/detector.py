@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -18,10 +19,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from fvc_kedro.learning.folds import Labels, assert_disjoint, inner_folds
+from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, inner_folds
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
 
 _MAX_ITERATIONS = 20_000
+_MOST_DEVIATIONS = 10.0
+_LEAST_VARIANCE = 1e-20  # relative to the squared mean; what rounding leaves of a constant
 _LEAST_SLOPE = 0.02  # log odds in a standard deviation of the margins
 
 
@@ -88,6 +91,19 @@ def anova(values: NDArray[np.float64], y: Labels) -> NDArray[np.float64]:
     return np.where(within + between > floor, between / np.maximum(within, floor), 0.0)
 
 
+class BoundedScaler(StandardScaler):
+    """Standardises columns, and lets no unseen value outweigh all the others.
+
+    A column that was constant in training tells nothing: it becomes 0, whatever an unseen row holds (as
+    figures of a face do where no training video shows one). Other values are cut at 10 standard deviations.
+    """
+
+    def transform(self, X: Any, copy: bool | None = None) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
+        values = np.asarray(super().transform(X, copy=copy))
+        varies = self.var_ > _LEAST_VARIANCE * np.maximum(1.0, self.mean_**2)
+        return np.asarray(np.clip(values, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * varies)
+
+
 def make_preprocessing(feature_names: Sequence[str], n_features: int) -> Pipeline:
     """Chain column choice, imputing, scaling and selection; other columns of a table are passed over.
 
@@ -103,7 +119,7 @@ def make_preprocessing(feature_names: Sequence[str], n_features: int) -> Pipelin
         [
             ("choose", choose),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scale", StandardScaler()),
+            ("scale", BoundedScaler()),
             ("select", SelectKBest(anova, k=keep)),
         ]
     )
@@ -202,8 +218,27 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         self.n_folds = n_folds
         self.seed = seed
 
-    def fit(self, rows: Rows) -> VideoDetector:
-        """Fit to rows of both classes; no group stands on both sides of a split of the calibration."""
+    def fit(
+        self,
+        X: pl.DataFrame,  # noqa: N803 - scikit-learn's name
+        y: Labels,
+        groups: Groups | None = None,
+        videos: NDArray[np.str_] | None = None,
+    ) -> VideoDetector:
+        """Fit to rows of both classes; no group stands on both sides of a split of the calibration.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Feature columns only, a row a segment or a video.
+        y : ndarray of int, shape (n_rows,)
+            0 for real, 1 for fake.
+        groups, videos : ndarray of str, shape (n_rows,), optional
+            What must never be split, and the video of each row; by default every row stands alone.
+        """
+        alone = np.arange(len(y)).astype(np.str_)
+        videos = alone if videos is None else videos
+        rows = Rows(X, np.asarray(y, np.int64), videos if groups is None else groups, videos)
         splits = inner_folds(rows.y, rows.groups, self.n_folds, self.seed)
         margins = np.empty(len(rows))
         for train, test in splits:
@@ -220,7 +255,11 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _fit_pipeline(self, rows: Rows) -> Pipeline:
         preprocessing = make_preprocessing(rows.features.columns, self.n_features)
         pipeline = Pipeline([*preprocessing.steps, ("classify", clone(self.classifier))])
-        return cast(Pipeline, pipeline.fit(rows.features, rows.y, classify__sample_weight=rows.weights()))
+        weights = rows.weights()
+        return cast(
+            Pipeline,
+            pipeline.fit(rows.features, rows.y, scale__sample_weight=weights, classify__sample_weight=weights),
+        )
 
     def decision_function(self, table: Any) -> NDArray[np.float64]:
         """Margin of each row of a table, positive towards fake."""

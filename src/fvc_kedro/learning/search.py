@@ -25,8 +25,8 @@ class GridPoint:
         Area under the ROC curve of the videos over the inner test parts.
     rank : int
         1 for the best.
-    n_rows : int
-        Rows that the search looked at.
+    n_videos : int
+        Videos that the search looked at.
     """
 
     kernel: str
@@ -34,7 +34,7 @@ class GridPoint:
     mean_roc_auc: float
     std_roc_auc: float
     rank: int
-    n_rows: int
+    n_videos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Search:
     ----------
     C : sequence of float
     kernels : sequence of {"linear", "rbf"}
-    fraction, min_rows
+    fraction, min_videos
         Size of the sample, see :func:`fvc_kedro.learning.folds.grouped_sample`.
     n_folds : int
         Inner folds.
@@ -59,7 +59,7 @@ class Search:
     C: Sequence[float]
     kernels: Sequence[str]
     fraction: float
-    min_rows: int
+    min_videos: int
     n_folds: int
     n_features: int = 0
     segment_score: str = "mean"
@@ -67,7 +67,7 @@ class Search:
 
 
 def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
-    """Score every point of the grid by grouped cross-validation on a grouped sample of the rows.
+    """Score every point of the grid by grouped cross-validation on a grouped sample of the videos.
 
     Imputing, scaling and selection are learnt in each inner training part, once for all points.
 
@@ -76,11 +76,12 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
     list of GridPoint
         In the order of the grid, kernels outermost. Among equals the first is ranked best.
     """
-    sample = rows.take(grouped_sample(rows.y, rows.groups, search.fraction, search.min_rows, search.seed))
+    sample = _sample(rows, search)
     points = [(kernel, value) for kernel in search.kernels for value in search.C]
+    wide = is_wide(rows, search.n_features)  # of all rows, so that the same machine is searched and fitted
     scores = np.array(
         [
-            _score_points(sample.take(train), sample.take(test), points, search)
+            _score_points(sample.take(train), sample.take(test), points, search, wide=wide)
             for train, test in _checked_folds(sample, search)
         ]
     )
@@ -96,10 +97,17 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
             mean_roc_auc=float(means[i]),
             std_roc_auc=float(deviations[i]),
             rank=order.index(i) + 1,
-            n_rows=len(sample),
+            n_videos=len(first_rows(sample.videos)),
         )
         for i, (kernel, value) in enumerate(points)
     ]
+
+
+def _sample(rows: Rows, search: Search) -> Rows:
+    """Rows of a grouped sample of the videos."""
+    first = first_rows(rows.videos)
+    chosen = grouped_sample(rows.y[first], rows.groups[first], search.fraction, search.min_videos, search.seed)
+    return rows.take(np.flatnonzero(np.isin(rows.videos, rows.videos[first][chosen])))
 
 
 def _checked_folds(rows: Rows, search: Search) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -109,15 +117,17 @@ def _checked_folds(rows: Rows, search: Search) -> list[tuple[np.ndarray, np.ndar
     return splits
 
 
-def _score_points(train: Rows, test: Rows, points: Sequence[tuple[str, float]], search: Search) -> list[float]:
+def _score_points(
+    train: Rows, test: Rows, points: Sequence[tuple[str, float]], search: Search, *, wide: bool
+) -> list[float]:
     """Area under the ROC curve of the test videos for each point; NaN where they are of one class."""
     truth = test.y[first_rows(test.videos)]
     if np.unique(truth).size < 2:
         return [float("nan")] * len(points)
     preprocessing = make_preprocessing(train.features.columns, search.n_features)
-    values, weights = preprocessing.fit_transform(train.features, train.y), train.weights()
+    weights = train.weights()
+    values = preprocessing.fit_transform(train.features, train.y, scale__sample_weight=weights)
     test_values = preprocessing.transform(test.features)
-    wide = is_wide(train, search.n_features)
     scores = []
     for kernel, value in points:
         classifier = make_classifier(kernel, value, search.seed, is_wide=wide)

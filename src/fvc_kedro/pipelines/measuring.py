@@ -35,7 +35,9 @@ def measurement(
 ) -> Measurement:
     """Ask for the measurement of one video, each family kept by content, its version and the sampling."""
     keys = {
-        family: digest("measure", content_hash, family, FAMILIES[family].version, sampling, region)
+        family: digest(
+            "measure", content_hash, family, FAMILIES[family].version, FAMILIES[family].depends_on(), sampling, region
+        )
         for family in families
     }
     return Measurement(partial(_measure, video, sampling, region, frames_ahead), keys, cost)

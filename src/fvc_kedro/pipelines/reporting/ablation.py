@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fvc_kedro.forensics import FAMILIES, feature_names
+from fvc_kedro.forensics.region import PLACES, columns_of_place
 from fvc_kedro.learning.cross_validation import out_of_fold
 from fvc_kedro.learning.metrics import group_bootstrap_interval, mean_group_auc, roc_auc
 from fvc_kedro.parameters import ReportingParameters, SvmParameters
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL
 from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of, units_of
 
-# Where the family region looks, by the beginning of its columns.
-_PLACES = ("face", "ring", "difference", "moving", "surround", "contrast")
+logger = logging.getLogger(__name__)
+
 ABLATION_SCHEMA = {
     "features": pl.String,
     "kind": pl.String,
@@ -33,13 +36,15 @@ ABLATION_SCHEMA = {
 }
 
 
-def choices_of_features(measured: list[str], trained: list[str]) -> dict[tuple[str, str], list[str]]:
+def choices_of_features(measured: list[str], trained_columns: list[str]) -> dict[tuple[str, str], list[str]]:
     """Columns to try, by name and kind.
 
     Parameters
     ----------
-    measured, trained : list of str
-        Names of families.
+    measured : list of str
+        Names of the families that were measured.
+    trained_columns : list of str
+        Columns that are trained on.
 
     Returns
     -------
@@ -47,19 +52,21 @@ def choices_of_features(measured: list[str], trained: list[str]) -> dict[tuple[s
         By (name, kind): ``default`` is what is trained on; ``alone`` one family, or one place that the
         family region looks at; ``left out`` the default without one family.
     """
-    choices = {("default", "default"): feature_names(trained)}
+    choices = {("default", "default"): trained_columns}
     choices |= {(family, "alone"): feature_names([family]) for family in measured}
     if "region" in measured:
-        for place in _PLACES:
-            columns = [name for name in FAMILIES["region"].features if name.startswith(f"region_{place}_")]
-            choices["region: " + place, "alone"] = columns
-    if len(trained) > 1:
-        for family in trained:
-            choices[family, "left out"] = feature_names([other for other in trained if other != family])
+        for place in PLACES:
+            choices["region: " + place, "alone"] = columns_of_place(place)
+    for family in measured:
+        own = set(feature_names([family]))
+        rest = [name for name in trained_columns if name not in own]
+        if own <= set(trained_columns) and rest:
+            choices[family, "left out"] = rest
     return choices
 
 
 def ablate_families(
+    training_table: pl.DataFrame,
     segment_features: pl.DataFrame,
     features_metadata: pl.DataFrame,
     folds: pl.DataFrame,
@@ -74,19 +81,26 @@ def ablate_families(
         A row for each choice of features: its name, ``kind`` (default, alone, left out), number of columns, the
         area under the ROC curve of the out-of-fold probabilities of all videos with its 95 % interval by
         a bootstrap over groups, the mean area within groups, and the paired difference from the default
-        with its interval. Empty where ``reporting.ablation`` is false.
+        with its interval. Empty where there are more rows than ``reporting.ablation_max_rows``.
     """
     parameters, settings = SvmParameters.model_validate(svm), ReportingParameters.model_validate(reporting)
-    if not settings.ablation:
+    if len(training_table) > settings.ablation_max_rows:
+        if settings.ablation_max_rows:
+            logger.warning(
+                "No family ablation: %d rows are more than reporting.ablation_max_rows, %d",
+                len(training_table),
+                settings.ablation_max_rows,
+            )
         return pl.DataFrame(schema=ABLATION_SCHEMA)
-    table = units_of(segment_features, features_metadata, parameters.unit).join(
-        folds.select("video_id"), on="video_id", how="semi", maintain_order="left"
+    keys = training_table.select(*KEY_COLUMNS, "segment")
+    measured_table = units_of(segment_features, features_metadata, parameters.unit).drop("label", "group")
+    known = [name for name in training_table.columns if name in measured_table.columns and name not in keys.columns]
+    table = training_table.drop(known).join(
+        measured_table, on=["video_id", "segment"], how="left", validate="1:1", maintain_order="left"
     )
-    measured = [family for family in FAMILIES if set(feature_names([family])) <= set(table.columns)]
-    trained = [family for family in parameters.families if family in measured]
-    splits = list(splits_of(table, folds).values())
-    keys = table.select("video_id", "label", "group", "segment")
-    choices = choices_of_features(measured, trained)
+    measured = [family for family in FAMILIES if set(feature_names([family])) <= set(measured_table.columns)]
+    splits = list(splits_of(training_table, folds).values())
+    choices = choices_of_features(measured, training_table.columns[len(keys.columns) :])
     scores: dict[tuple[str, str], NDArray[np.float64]] = {}
     for choice, columns in tqdm(choices.items(), desc="family ablation", unit="choice", dynamic_ncols=True):
         rows = rows_of(keys.hstack(table.select(columns)))

@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
             node(plot_grid, "grid_search", "grid_heat_map", name="plot_grid"),
             node(
                 ablate_families,
-                ["segment_features", "features_metadata", "folds", "params:svm", "params:reporting"],
+                ["training_table", "segment_features", "features_metadata", "folds", "params:svm", "params:reporting"],
                 "family_ablation",
                 name="ablate_families",
             ),

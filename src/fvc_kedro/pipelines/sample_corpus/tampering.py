@@ -262,12 +262,15 @@ class Version:
         Factor on width and height; sizes are rounded to multiples of 8.
     tampering : Tampering, optional
         None for a real version, which passes through the same conversions all the same.
+    revision : int
+        Raised whenever equal settings may give other pictures, so that kept videos are made anew.
     """
 
     start: int
     length: int
     scale: float
     tampering: Tampering | None
+    revision: int = 2
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Make the version's frames."""

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.detector import VideoDetector, is_wide, make_classifier
+from fvc_kedro.learning.cross_validation import fit_detector
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import grouped_folds
 from fvc_kedro.learning.metrics import classification_metrics
 from fvc_kedro.learning.rows import Rows
@@ -34,7 +35,7 @@ GRID_SCHEMA = {
     "mean_roc_auc": pl.Float64,
     "std_roc_auc": pl.Float64,
     "rank": pl.Int64,
-    "n_rows": pl.Int64,
+    "n_videos": pl.Int64,
 }
 FoldModels = dict[str, Callable[[], VideoDetector]]
 
@@ -63,9 +64,13 @@ def assemble_training_table(
         If a key stands twice in a table, a feature was not measured or no video of one class is left.
     """
     parameters = SvmParameters.model_validate(svm)
-    for name, table in (("features_metadata", features_metadata), ("scaled_metadata", scaled_metadata)):
-        if table["video_id"].is_duplicated().any():
-            raise TrainingDataError(f"a video_id stands twice in {name}: run the pipeline that makes it again")
+    tables = {"features_metadata": features_metadata, "scaled_metadata": scaled_metadata}
+    for name, table in ({"segment_features": segment_features} | tables).items():
+        key = ["video_id", "segment"] if name == "segment_features" else ["video_id"]
+        if table.select(key).is_duplicated().any():
+            raise TrainingDataError(
+                f"a {' and '.join(key)} stands twice in {name}: run the pipeline that makes it again"
+            )
     units = units_of(segment_features, features_metadata, parameters.unit).join(
         scaled_metadata.select("video_id"), on="video_id", how="semi", maintain_order="left"
     )
@@ -207,16 +212,7 @@ _SHORT = {"f1_score": "f1"}
 
 def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:
     best = _best_point(grid_search, scope)
-    wide = is_wide(rows, parameters.n_features)
-    classifier = make_classifier(best["kernel"], best["C"], parameters.seed, is_wide=wide)
-    detector = VideoDetector(
-        classifier,
-        n_features=parameters.n_features,
-        segment_score=parameters.segment_score,
-        n_folds=parameters.n_calibration_folds,
-        seed=parameters.seed,
-    )
-    return detector.fit(rows)
+    return fit_detector(rows, best["kernel"], best["C"], parameters.to_search(), parameters.n_calibration_folds)
 
 
 def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
