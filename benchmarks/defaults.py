@@ -1,4 +1,4 @@
-"""Which defaults hold up: families, number of selected features, grid and unit, by nested grouped validation.
+"""Which defaults hold up: families, number of selected features and grid, by nested grouped validation.
 
 Run it after `kedro run`:
 

@@ -3,7 +3,8 @@
     python benchmarks/extraction.py [--json] [--repeats 5] [--clips FOLDER]
 
 It makes clips at 360p, 720p and 1080p, and takes the median of each ratio over repeats in which both sides
-run in turn. The baseline is a bare PyAV loop on one thread. CPU figures are of the whole process.
+run in turn. The baseline is a bare PyAV loop on one thread. CPU figures are of the whole process. As in a run,
+`classic` and `temporal` look at every frame, the other families at 24 of each segment of three seconds.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class FeatureParameters(Parameters):
     """What is measured on each video."""
 
     num_frames: int = Field(ge=1)
-    segment_s: float = Field(gt=0)
+    segment_s: float = Field(ge=0.01)
     frames_per_segment: int = Field(ge=1)
     families: FamilyNames
 

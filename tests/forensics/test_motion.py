@@ -144,3 +144,8 @@ def test_local_contrast_is_that_of_the_slow_reference():
 
 def test_nothing_stands_out_of_an_even_map():
     assert np.abs(local_contrast(np.full((5, 6), 3.7))).max() < 1e-12
+
+
+def test_pictures_of_two_sizes_are_not_matched():
+    with pytest.raises(ValueError, match="cannot be matched"):
+        block_motion(np.zeros((64, 64), np.uint8), np.zeros((32, 64), np.uint8))

@@ -257,3 +257,28 @@ def test_a_patch_of_other_noise_raises_noise_and_region_and_nothing_else():
             # kurtosis tells two noises in one picture apart, wherever it is taken
             if name.endswith("_mean") and "_tail_" not in name and before[family][name][0] is not None:
                 assert abs(after[family][name][0] - before[family][name][0]) < 0.1, name
+
+
+def test_what_is_decoded_does_not_depend_on_the_families_asked_for():
+    """Else the records of two families of a damaged file would be of other segments."""
+    asked = []
+
+    class Noting(VideoArray):
+        def frames(self, indices=None):
+            asked.append(list(indices))
+            return super().frames(asked[-1])
+
+    for families in (["noise"], ["temporal"], MEASURED):
+        measure(Noting(texture(40), fps=10), families, Sampling(4, segment_s=2.0, frames_per_segment=2))
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_a_picture_that_changes_its_size_is_refused():
+    class Changing(VideoArray):
+        def frames(self, indices=None):
+            yield from VideoArray(texture(5)).frames()
+            yield from (replace(frame, index=5 + frame.index) for frame in VideoArray(texture(5, 32, 48)).frames())
+
+    for families in (["temporal"], ["region"], ["classic"]):
+        with pytest.raises(UnusableVideoError, match="changes from 96x72 to 48x32 at frame 5"):
+            measure(Changing(texture(10)), families, Sampling(100))

@@ -462,3 +462,19 @@ def test_groups_are_drawn_whole():
 def test_one_group_of_one_class_has_no_interval():
     low, high = group_bootstrap_interval(roc_auc_score, np.ones(3, int), np.arange(3.0), np.array(list("aab")), 100, 0)
     assert np.isnan([low, high]).all()
+
+
+def test_a_sample_that_cannot_be_folded_gives_way_to_all_rows():
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        y = np.repeat(np.arange(12) % 2, 300)  # groups of one class each
+        groups = np.repeat([f"g{number:02d}" for number in range(12)], 300)
+        table = pl.DataFrame(generator.normal(size=(len(y), 2)) + y[:, None], schema=["a", "b"])
+        points = search(table, y, groups, C=[1], kernels=["linear"], seed=seed)
+        assert points[0].mean_roc_auc > 0.8
+
+
+def test_too_few_groups_of_a_class_are_told_as_such():
+    y, groups = np.array([0, 0, 0, 1, 1]), np.array(list("abcdd"))
+    with pytest.raises(TooFewGroupsError, match="3 groups with real and 1 with fake"):
+        inner_folds(y, groups, 3, 0)

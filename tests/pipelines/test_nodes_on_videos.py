@@ -234,6 +234,22 @@ def test_a_feature_that_a_segment_lacks_is_averaged_over_the_others():
     assert average_segments(table).rows() == [("a", "real", "g", 4.0), ("b", "real", "g", None)]
 
 
+def test_a_file_that_changed_after_ingestion_is_not_measured_under_its_old_hash():
+    videos = {"a.mp4": video(1), "b.mp4": video(2)}
+    index = index_of(videos)
+    batch = measure_features(index, {"a.mp4": video(1), "b.mp4": video(9)}, PARAMETERS["features"], EXECUTION)
+    batch.measurements["v0"].function(("classic",))
+    with pytest.raises(UnusableVideoError, match="changed since ingestion"):
+        batch.measurements["v1"].function(("classic",))
+
+
+def test_a_file_that_changed_after_ingestion_is_not_scaled(tmp_path):
+    videos = {"a.mp4": video(1), "b.mp4": video(2)}
+    batch = scale_videos(index_of(videos), videos | {"b.mp4": video(9)}, PARAMETERS["scaling"], EXECUTION)
+    with pytest.raises(UnusableVideoError, match="changed since ingestion"):
+        batch.recipes["v1"].write(tmp_path / "copy.mp4")
+
+
 def test_measurements_are_keyed_by_content_and_settings():
     videos = {"a.mp4": video(1), "b.mp4": video(1), "c.mp4": video(3)}
     batch = measure_features(index_of(videos), videos, PARAMETERS["features"], EXECUTION)

@@ -26,6 +26,7 @@ KINDS = {
     "h264.mkv": {},
     "h264.ts": {},
     "h264.avi": {},
+    "b_frames.avi": {"options": {"x264-params": "bframes=3:b-adapt=0"}},
     "open_gop.mp4": {"options": {"x264-params": "open-gop=1:keyint=8:bframes=3"}},
     "interlaced.mp4": {"options": {"flags": "+ildct+ilme"}},
     "hevc.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none:keyint=8"}},

@@ -93,3 +93,21 @@ def test_equal_frames_give_equal_bytes(tmp_path):
         write_video(tmp_path / f"{name}.mp4", video.frames(), 25.0, Encoding(crf=10))
     assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "c.mp4").read_bytes()
     assert VideoFile(tmp_path / "b.mp4").info.n_frames == 15
+
+
+def test_a_stream_without_time_stamps_is_timed_by_its_rate(tmp_path):
+    import av
+
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * number, np.uint8), format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    video = VideoFile(path)
+    assert video.packets.times is None
+    frames = list(video.frames())
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(12) / video.info.fps)

@@ -104,7 +104,14 @@ def block_motion(luma: Plane, successor: Plane) -> BlockMotion:
     Parameters
     ----------
     luma, successor : ndarray of uint8, shape (height, width)
+
+    Raises
+    ------
+    ValueError
+        If they differ in size.
     """
+    if luma.shape != successor.shape:
+        raise ValueError(f"pictures of {luma.shape} and {successor.shape} pixels cannot be matched")
     tops, lefts = _places(luma.shape[0], _MOST_BLOCKS_DOWN), _places(luma.shape[1], _MOST_BLOCKS_ACROSS)
     shape = (tops.size, lefts.size)
     motion = BlockMotion(np.zeros((*shape, 2), np.int64), np.zeros(shape), np.zeros(shape))

@@ -147,15 +147,15 @@ def measure(
     Raises
     ------
     UnusableVideoError
-        If no frame can be decoded, a value is not finite or one is missing that may not be.
+        If no frame can be decoded, the size of the picture changes, a value is not finite or one is missing that
+        may not be.
     ValueError
         If the family ``region``, which finds its own part of the picture, is to look at a part.
     """
     if region is not None and "region" in families:
         raise ValueError(f"the family region looks at whole pictures, not at a part of them ({region})")
     plan = _plan(video, sampling)
-    looks_ahead = any(FAMILIES[family].looks_ahead for family in families)
-    wanted = _wanted_frames(plan, video.info.n_frames, looks_ahead=looks_ahead)
+    wanted = _with_following(plan, video.info.n_frames)
     with _one_thread(), decoded_ahead(video.frames(wanted), frames_ahead) as frames:
         views = _with_successors(frames, region)
         finished = list(_finished_segments(views, plan, partial(_start, video, families, sampling)))
@@ -184,12 +184,9 @@ def _start(
     return _Work(stretch, extractors, frozenset(sampled.tolist()), frozenset(fewer.tolist()))
 
 
-def _wanted_frames(
-    plan: Sequence[tuple[Stretch, NDArray[np.int64]]], n_frames: int, *, looks_ahead: bool
-) -> NDArray[np.int64]:
+def _with_following(plan: Sequence[tuple[Stretch, NDArray[np.int64]]], n_frames: int) -> NDArray[np.int64]:
+    """List sampled frames and their successors, whoever asks: what is decoded of a damaged file depends on it."""
     sampled = np.concatenate([numbers for _, numbers in plan]) if plan else np.empty(0, np.int64)
-    if not looks_ahead:
-        return sampled
     successors = sampled + 1
     return np.union1d(sampled, successors[successors < n_frames])
 
@@ -219,6 +216,8 @@ def _with_successors(frames: Iterator[Frame], region: Rectangle | None) -> Itera
     """Show each frame when its successor, if that is decoded at all, is known."""
     view: View | None = None
     for frame in frames:
+        if view is not None:
+            _check_same_size(view.frame, frame)
         following = View(frame if region is None else frame.crop(region))
         if view is not None:
             if following.frame.index == view.frame.index + 1:
@@ -227,6 +226,14 @@ def _with_successors(frames: Iterator[Frame], region: Rectangle | None) -> Itera
         view = following
     if view is not None:
         yield view
+
+
+def _check_same_size(before: Frame, after: Frame) -> None:
+    old, new = ((frame.picture.width, frame.picture.height) for frame in (before, after))
+    if old != new:
+        raise UnusableVideoError(
+            f"the size of the picture changes from {old[0]}x{old[1]} to {new[0]}x{new[1]} at frame {after.index}"
+        )
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Folds, search, models and metrics, in scikit-learn's terms. Knows no video and no Kedro."""
+"""Folds, search, models and metrics, in scikit-learn's terms. Opens no video and knows no Kedro."""

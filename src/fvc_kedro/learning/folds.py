@@ -76,8 +76,14 @@ def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Spli
     Both classes need groups of their own on both sides, so there are at most as many folds as the
     rarer class has groups.
     """
-    possible = min(np.unique(groups[y == label]).size for label in (0, 1))
-    return grouped_folds(y, groups, min(n_folds, max(possible, 2)), seed)
+    n_groups = {name: np.unique(groups[y == label]).size for label, name in enumerate(("real", "fake"))}
+    possible = min(n_groups.values())
+    if possible < 2:
+        raise TooFewGroupsError(
+            f"a training part has {n_groups['real']} groups with real and {n_groups['fake']} with fake videos; "
+            "to search and calibrate inside it takes two of each: add groups or raise svm.n_folds"
+        )
+    return grouped_folds(y, groups, min(n_folds, possible), seed)
 
 
 def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, seed: int) -> NDArray[np.int64]:
@@ -89,7 +95,7 @@ def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, se
     fraction : float
         Share of the rows, above 0 to 1; taken as one part of ``round(1 / fraction)``.
     min_rows : int
-        Where the sample would have fewer rows, all rows are returned.
+        Where the sample would have fewer rows, or fewer than two groups of a class, all rows are returned.
     seed : int
 
     Returns
@@ -103,6 +109,7 @@ def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, se
         return everything
     splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
     sample: NDArray[np.int64] = next(iter(splitter.split(everything, y, groups)))[1]
-    if len(sample) < min_rows or np.unique(y[sample]).size < 2:
+    n_groups = [np.unique(groups[sample][y[sample] == label]).size for label in (0, 1)]
+    if len(sample) < min_rows or min(n_groups) < 2:
         return everything
     return sample

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fvc_kedro.learning.detector import is_wide, make_classifier, make_preprocessing
-from fvc_kedro.learning.folds import assert_disjoint, grouped_sample, inner_folds
+from fvc_kedro.learning.folds import Split, TooFewGroupsError, assert_disjoint, grouped_sample, inner_folds
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
 
 
@@ -76,14 +76,11 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
     list of GridPoint
         In the order of the grid, kernels outermost. Among equals the first is ranked best.
     """
-    sample = _sample(rows, search)
+    sample, splits = _sample_and_folds(rows, search)
     points = [(kernel, value) for kernel in search.kernels for value in search.C]
     wide = is_wide(rows, search.n_features)  # of all rows, so that the same machine is searched and fitted
     scores = np.array(
-        [
-            _score_points(sample.take(train), sample.take(test), points, search, wide=wide)
-            for train, test in _checked_folds(sample, search)
-        ]
+        [_score_points(sample.take(train), sample.take(test), points, search, wide=wide) for train, test in splits]
     )
     scores = scores[~np.isnan(scores).any(axis=1)]  # a test part of one class has no ROC curve
     if len(scores) == 0:
@@ -103,18 +100,19 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
     ]
 
 
-def _sample(rows: Rows, search: Search) -> Rows:
-    """Rows of a grouped sample of the videos."""
+def _sample_and_folds(rows: Rows, search: Search) -> tuple[Rows, list[Split]]:
+    """Rows of a grouped sample of the videos, or all where that cannot be folded, and their folds."""
     first = first_rows(rows.videos)
     chosen = grouped_sample(rows.y[first], rows.groups[first], search.fraction, search.min_videos, search.seed)
-    return rows.take(np.flatnonzero(np.isin(rows.videos, rows.videos[first][chosen])))
-
-
-def _checked_folds(rows: Rows, search: Search) -> list[tuple[np.ndarray, np.ndarray]]:
-    splits = inner_folds(rows.y, rows.groups, search.n_folds, search.seed)
+    sample = rows.take(np.flatnonzero(np.isin(rows.videos, rows.videos[first][chosen])))
+    try:
+        splits = inner_folds(sample.y, sample.groups, search.n_folds, search.seed)
+    except TooFewGroupsError:
+        sample = rows
+        splits = inner_folds(rows.y, rows.groups, search.n_folds, search.seed)
     for train, test in splits:
-        assert_disjoint(rows.groups, train, test)
-    return splits
+        assert_disjoint(sample.groups, train, test)
+    return sample, splits
 
 
 def _score_points(

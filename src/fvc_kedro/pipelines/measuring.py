@@ -11,7 +11,7 @@ import polars as pl
 from fvc_kedro.datasets.records import Measurement
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import FAMILIES, Columns, Sampling, measure
-from fvc_kedro.video import Video
+from fvc_kedro.video import UnusableVideoError, Video
 from fvc_kedro.video.frame import Rectangle
 
 KEY_COLUMNS = ("video_id", "label", "group")
@@ -40,12 +40,19 @@ def measurement(
         )
         for family in families
     }
-    return Measurement(partial(_measure, video, sampling, region, frames_ahead), keys, cost)
+    return Measurement(partial(_measure, video, content_hash, sampling, region, frames_ahead), keys, cost)
 
 
 def _measure(
-    video: Video, sampling: Sampling, region: Rectangle | None, frames_ahead: int, families: tuple[str, ...]
+    video: Video,
+    content_hash: str,
+    sampling: Sampling,
+    region: Rectangle | None,
+    frames_ahead: int,
+    families: tuple[str, ...],
 ) -> dict[str, Columns]:
+    if video.content_hash != content_hash:  # or the values would be kept under the hash of another file
+        raise UnusableVideoError("the file has changed since ingestion: kedro run --pipelines ingestion")
     return measure(video, families, sampling, region, frames_ahead)
 
 

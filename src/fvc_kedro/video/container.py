@@ -183,7 +183,9 @@ def read_packets(
         corrupt += packet.is_corrupt
         if max_frames is not None and len(sizes) > max_frames:
             break
-    complete = None not in times and len(set(times)) == len(times)
+    # AVI has no presentation times: what FFmpeg makes up for pictures that are reordered follows their decoding
+    made_up = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+    complete = None not in times and len(set(times)) == len(times) and not made_up
     table = PacketTable(
         sizes=np.array(sizes, np.int64),
         times=np.array(times, np.int64) if complete else None,

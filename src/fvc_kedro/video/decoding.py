@@ -95,6 +95,7 @@ class _Plan:
         self._numbers = None if packets.frame_numbers is None else packets.frame_numbers.tolist()
         self._starts = None if packets.starts is None else [array.tolist() for array in packets.starts]
         self._time_base = float(packets.time_base)
+        self._rate = float(packets.rate or 0)
         self.resume_at = 0
         self._look_ahead()
 
@@ -123,7 +124,7 @@ class _Plan:
     def _number(self, picture: av.VideoFrame) -> tuple[int, float]:
         if self._times is None:
             self._count += 1
-            return self._count - 1, picture.time or 0.0
+            return self._count - 1, (self._count - 1) / self._rate if self._rate else 0.0
         if picture.pts is None:
             return -1, 0.0
         index = bisect_right(self._times, picture.pts) - 1

@@ -261,5 +261,13 @@ class VideoRecipe:
             yield replace(frame, index=index)
 
     def write(self, path: Path) -> None:
-        """Decode, transform and encode in one stream; the file appears under its name only when whole."""
+        """Decode, transform and encode in one stream; the file appears under its name only when whole.
+
+        Raises
+        ------
+        UnusableVideoError
+            If the source has no frame, cannot be decoded or is not the one of ``source_hash`` any more.
+        """
+        if self.source_hash and self.source.content_hash != self.source_hash:
+            raise UnusableVideoError("the file has changed since ingestion: kedro run --pipelines ingestion")
         write_video(path, self.frames(), self.source.info.fps, self.encoding)
