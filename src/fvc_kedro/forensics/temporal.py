@@ -1,7 +1,8 @@
 """What changes from a frame to the next.
 
 Frames left out or held show as spikes and duplicates. Noise of a camera is new in every frame; what is
-pasted in, or made anew frame by frame, differs in how its details live on.
+pasted in, or made anew frame by frame, differs in how its details live on. The jump of the difference is the robust
+z-score of its largest spike.
 
 References
 ----------

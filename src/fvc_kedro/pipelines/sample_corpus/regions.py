@@ -173,12 +173,11 @@ class FaceRegion:
 
     def follow(self, pictures: Pictures) -> Iterator[tuple[Plane, Ellipse]]:
         """Follow the face, or the other region."""
-        tracked = _track_face(pictures, self.fps, self.rotation)
-        first, face = _look_at_first(tracked, self.fps)
-        if face is None:
-            yield from self.otherwise.follow(chain((picture for picture, _ in first), pictures))
+        followed, rest = _seek_face(pictures, self.fps, self.rotation)
+        if followed is None:
+            yield from self.otherwise.follow(rest)
             return
-        for picture, place in _follow_face(chain(first, tracked), face):
+        for picture, place in followed:
             yield picture, replace(place, feather=self.feather)
 
 
@@ -202,15 +201,26 @@ class BesideFace:
 
     def follow(self, pictures: Pictures) -> Iterator[tuple[Plane, Ellipse]]:
         """Go along beside the face, or let the region drift."""
-        tracked = _track_face(pictures, self.fps, self.rotation)
-        first, face = _look_at_first(tracked, self.fps)
-        if face is None:
-            yield from self.drawn.follow(chain((picture for picture, _ in first), pictures))
+        followed, rest = _seek_face(pictures, self.fps, self.rotation)
+        if followed is None:
+            yield from self.drawn.follow(rest)
             return
-        side = 1 if face.x < 0.5 else -1  # where there is more room at first
-        for picture, place in _follow_face(chain(first, tracked), face):
+        side = 0
+        for picture, place in followed:
+            side = side or (1 if place.x < 0.5 else -1)  # where there is more room at first
             x = place.x + side * (place.radius_x + self.drawn.radius_x)
             yield picture, self.drawn.moved(x - self.drawn.x, 0)
+
+
+def _seek_face(
+    pictures: Pictures, fps: float, rotation: int
+) -> tuple[Iterator[tuple[Plane, Ellipse]] | None, Pictures]:
+    """Look at the first pictures: return all with the face's place, or None and the pictures where there is none."""
+    tracked = _track_face(pictures, fps, rotation)
+    first, face = _look_at_first(tracked, fps)
+    if face is None:
+        return None, chain((picture for picture, _ in first), pictures)
+    return _follow_face(chain(first, tracked), face), iter(())
 
 
 def _track_face(pictures: Pictures, fps: float, rotation: int) -> Iterator[tuple[Plane, Ellipse | None]]:
