@@ -95,6 +95,19 @@ def test_the_transform_grid_of_h264_shows_without_its_deblocking_filter(tmp_path
         assert coded[f"own{period}"] > plain[f"own{period}"] + 0.1
 
 
+def test_a_second_h264_grid_shifted_by_3_pixels_moves_the_phase(tmp_path: Path):
+    options = {"qp": "40", "x264-params": "no-deblock=1"}
+    once = write_clip(tmp_path / "once.mp4", texture((163, 211))[None, :160, :208], options=options)
+    luma = next(VideoFile(once).frames()).luma
+    shifted = np.pad(luma[3:, 3:], ((0, 3), (0, 3)), mode="edge")
+    twice = write_clip(tmp_path / "twice.mp4", shifted[None], options={"qp": "12"})
+    first, second = (View(next(VideoFile(path).frames())) for path in (once, twice))
+    before, after = figures(blockiness, first), figures(blockiness, second)
+    assert (before["off_grid8"], before["phase8"]) == (0, 0)
+    assert (after["off_grid8"], after["phase8"]) == (1, 8 * 5 + 5)
+    assert after["own8"] < before["own8"] - 0.1
+
+
 def test_phase_strengths():
     logs = np.tile([0.0, 0, 0, 3], 5)
     assert phase_strengths(logs, 4, 1).tolist() == [3, -1, -1, -1]
