@@ -26,7 +26,7 @@ from fvc_kedro.learning.cross_validation import out_of_fold
 from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.svm_training.nodes import make_folds
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of, units_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, search_of, splits_of, units_of
 
 WHOLE_PICTURE = ["cooccurrence", "spectrum", "sharpness", "noise", "blockiness", "temporal", "dct", "chroma"]
 FAMILIES = {
@@ -70,7 +70,7 @@ def main() -> None:
             table = units_of(segments, videos, parameters.unit)
             table = table.select("video_id", "label", "group", "segment", *feature_names(parameters.families))
             splits = list(splits_of(table, make_folds(table, svm | changes | {"seed": seed})).values())
-            _, scores = out_of_fold(rows_of(table), splits, parameters.to_search(), parameters.n_calibration_folds)
+            _, scores = out_of_fold(rows_of(table), splits, search_of(parameters), parameters.n_calibration_folds)
             truth = videos.sort("video_id")
             y, groups = labels_of(truth), groups_of(truth)
             figures.append((roc_auc(y, scores), mean_group_auc(y, scores, groups)))

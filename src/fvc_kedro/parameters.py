@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from fvc_kedro.execution import Execution
 from fvc_kedro.forensics import FAMILIES, Sampling
-from fvc_kedro.learning.search import Search
 from fvc_kedro.video import Limits
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -132,19 +131,6 @@ class SvmParameters(Parameters):
     grid: GridParameters
     search: SearchParameters
     n_calibration_folds: int = Field(ge=2)
-
-    def to_search(self) -> Search:
-        """Return the settings of the search as it takes them."""
-        return Search(
-            C=self.grid.C,
-            kernels=self.grid.kernel,
-            fraction=self.search.fraction,
-            min_videos=self.search.min_videos,
-            n_folds=self.search.n_folds,
-            n_features=self.n_features,
-            segment_score=self.segment_score,
-            seed=self.seed,
-        )
 
 
 class ReportingParameters(Parameters):

@@ -47,8 +47,6 @@ _INNER = [
     for family, module in _FAMILIES.items()
     for measure in module.MEASURES
 ]
-
-
 _COMPARABLE = np.array([measure.unit != "phase" for _, measure, _ in _INNER])  # phases cannot be subtracted
 
 

@@ -130,8 +130,8 @@ def measure(
     families : sequence of str
         Names from ``FAMILIES``.
     sampling : Sampling
-        Segments, and the frames that are sampled uniformly inside each. Families that ask for it see each
-        with its successor in the video.
+        Segments, and the frames that are sampled uniformly inside each. Each is shown with its successor in
+        the video, where that can be decoded.
     region : (x, y, width, height), optional
         Part of the picture to look at, in pixels; all of it by default.
     frames_ahead : int
@@ -216,10 +216,9 @@ def _with_successors(frames: Iterator[Frame], region: Rectangle | None) -> Itera
     """Show each frame when its successor, if that is decoded at all, is known."""
     view: View | None = None
     for frame in frames:
-        if view is not None:
-            _check_same_size(view.frame, frame)
         following = View(frame if region is None else frame.crop(region))
         if view is not None:
+            _check_same_size(view.frame, frame)
             if following.frame.index == view.frame.index + 1:
                 view.successor = following
             yield view

@@ -32,6 +32,13 @@ def fit_detector(
     return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
 
 
+def judge(detector: VideoDetector, rows: Rows) -> dict[str, tuple[float, float]]:
+    """Margin and probability of fake of each video, in alphabetical order."""
+    margins = detector.video_margins(rows.features, rows.videos)
+    fake = detector.probabilities(np.array(list(margins.values())))[:, 1]
+    return {video: (margin, float(p)) for (video, margin), p in zip(margins.items(), fake, strict=True)}
+
+
 def out_of_fold(
     rows: Rows, splits: Sequence[Split], search: Search, n_calibration_folds: int
 ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
@@ -57,8 +64,6 @@ def out_of_fold(
         assert_disjoint(rows.groups, train, test)
         seen, unseen = rows.take(train), rows.take(test)
         detector = fit_best(seen, search_grid(seen, search), search, n_calibration_folds)
-        margins = detector.video_margins(unseen.features, unseen.videos)
-        fake = detector.probabilities(np.array(list(margins.values())))[:, 1]
-        probability |= dict(zip(margins, fake.tolist(), strict=True))
+        probability |= {video: fake for video, (_, fake) in judge(detector, unseen).items()}
     videos = np.array(sorted(probability), dtype=np.str_)
     return videos, np.array([probability[str(video)] for video in videos])

@@ -72,6 +72,8 @@ def is_wide(rows: Rows, n_features: int) -> bool:
 def anova(values: NDArray[np.float64], y: Labels) -> NDArray[np.float64]:
     """Variance between the classes over that within them, for each column; 0 for a constant one.
 
+    It ranks as scikit-learn's ``f_classif``, which warns of constants and gives them NaN.
+
     Parameters
     ----------
     values : ndarray, shape (n_rows, n_columns)

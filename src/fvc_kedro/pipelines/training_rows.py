@@ -1,4 +1,4 @@
-"""What the pipelines that train share: from training tables to rows and splits."""
+"""What the pipelines that train share: from training tables and parameters to rows, splits and search."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import polars as pl
 
 from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint
 from fvc_kedro.learning.rows import Rows
+from fvc_kedro.learning.search import Search
+from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS
 
 
@@ -27,6 +29,20 @@ def rows_of(training_table: pl.DataFrame) -> Rows:
         labels_of(training_table),
         groups_of(training_table),
         training_table["video_id"].to_numpy().astype(np.str_),
+    )
+
+
+def search_of(parameters: SvmParameters) -> Search:
+    """Return the settings of the search as it takes them."""
+    return Search(
+        C=parameters.grid.C,
+        kernels=parameters.grid.kernel,
+        fraction=parameters.search.fraction,
+        min_videos=parameters.search.min_videos,
+        n_folds=parameters.search.n_folds,
+        n_features=parameters.n_features,
+        segment_score=parameters.segment_score,
+        seed=parameters.seed,
     )
 
 

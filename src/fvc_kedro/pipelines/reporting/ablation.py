@@ -18,7 +18,7 @@ from fvc_kedro.learning.metrics import group_bootstrap_interval, mean_group_auc,
 from fvc_kedro.parameters import ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of, units_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, search_of, splits_of, units_of
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def ablate_families(
     scores: dict[tuple[str, str], NDArray[np.float64]] = {}
     for choice, columns in tqdm(choices.items(), desc="family ablation", unit="choice", dynamic_ncols=True):
         rows = rows_of(keys.hstack(table.select(columns)))
-        _, scores[choice] = out_of_fold(rows, splits, parameters.to_search(), parameters.n_calibration_folds)
+        _, scores[choice] = out_of_fold(rows, splits, search_of(parameters), parameters.n_calibration_folds)
     truth = folds.sort("video_id")
     rows_out = [
         {"features": name, "kind": kind, "n_features": len(choices[name, kind])}
@@ -148,16 +148,16 @@ def plot_family_ablation(family_ablation: pl.DataFrame) -> Figure:
         (axes[0], alone, "roc_auc", titles[0], 0.5),
         (axes[1], left_out, "difference", titles[1], 0.0),
     ):
+        drawn = table.drop_nulls([column, f"{column}_low"])
         place.set_title(title, fontsize=10)
         place.axvline(neutral, ls=":", color=MUTED)
         place.grid(visible=True, axis="x", alpha=0.25)
-        for number, row in enumerate(table.drop_nulls([column, f"{column}_low"]).iter_rows(named=True)):
+        for number, row in enumerate(drawn.iter_rows(named=True)):
             colour = FAKE if row["kind"] == "default" else REAL
             place.plot([row[f"{column}_low"], row[f"{column}_high"]], [number] * 2, color=colour, lw=1.6, alpha=0.6)
             place.plot(row[column], number, "o", color=colour, ms=5)
-        names = table.drop_nulls([column, f"{column}_low"])["features"].to_list()
-        place.set_yticks(range(len(names)), names, fontsize=8)
-        place.set_ylim(-0.6, max(len(names), 1) - 0.4)
+        place.set_yticks(range(len(drawn)), drawn["features"].to_list(), fontsize=8)
+        place.set_ylim(-0.6, max(len(drawn), 1) - 0.4)
     axes[0].set_xlabel("AUC, out of fold, 95 % over groups")
     axes[1].set_xlabel("AUC without it less AUC of the default")
     return figure

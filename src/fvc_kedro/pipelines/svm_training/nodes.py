@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.cross_validation import fit_detector
+from fvc_kedro.learning.cross_validation import fit_detector, judge
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import grouped_folds
 from fvc_kedro.learning.metrics import classification_metrics
@@ -23,6 +23,7 @@ from fvc_kedro.pipelines.training_rows import (
     groups_of,
     labels_of,
     rows_of,
+    search_of,
     splits_of,
     units_of,
 )
@@ -129,7 +130,7 @@ def search_folds(training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[st
     points = [
         {"scope": scope} | asdict(point)
         for scope, train in scopes.items()
-        for point in search_grid(rows.take(train), parameters.to_search())
+        for point in search_grid(rows.take(train), search_of(parameters))
     ]
     return pl.DataFrame(points, schema=GRID_SCHEMA)
 
@@ -160,18 +161,13 @@ def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_
         fake), ``probability`` of fake, ``predicted`` label, sorted by video_id.
     """
     rows = rows_of(training_table)
-    margins: dict[str, float] = {}
-    probability: dict[str, float] = {}
+    judged: dict[str, tuple[float, float]] = {}
     for name, (_, test) in splits_of(training_table, folds).items():
-        model, tested = fold_models[name](), rows.take(test)
-        found = model.video_margins(tested.features, tested.videos)
-        margins |= found
-        fake = model.probabilities(np.array(list(found.values())))[:, 1]
-        probability |= dict(zip(found, fake.tolist(), strict=True))
-    return folds.with_columns(
-        margin=pl.Series([margins[video] for video in folds["video_id"]]),
-        probability=pl.Series([probability[video] for video in folds["video_id"]]),
-    ).with_columns(predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")))
+        judged |= judge(fold_models[name](), rows.take(test))
+    margins, probability = zip(*(judged[video] for video in folds["video_id"]), strict=True)
+    return folds.with_columns(margin=pl.Series(margins), probability=pl.Series(probability)).with_columns(
+        predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real"))
+    )
 
 
 def evaluate_folds(
@@ -212,7 +208,7 @@ _SHORT = {"f1_score": "f1"}
 
 def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:
     best = _best_point(grid_search, scope)
-    return fit_detector(rows, best["kernel"], best["C"], parameters.to_search(), parameters.n_calibration_folds)
+    return fit_detector(rows, best["kernel"], best["C"], search_of(parameters), parameters.n_calibration_folds)
 
 
 def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
