@@ -14,6 +14,7 @@ from fvc_kedro.video import Limits
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Kernel = Literal["linear", "rbf"]
 FeatureSet = Literal["original", "scaled"]
+Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _known_once(families: list[str]) -> list[str]:
@@ -118,10 +119,19 @@ class SearchParameters(Parameters):
     n_folds: int = Field(ge=2)
 
 
+class VerdictParameters(Parameters):
+    """Error rates that the three-way verdict promises."""
+
+    false_positive_rate: Rate
+    false_negative_rate: Rate
+
+
 class SvmParameters(Parameters):
-    """How the classifier is trained and evaluated."""
+    """How the classifier is trained and cross-validated."""
 
     n_folds: int = Field(ge=2)
+    n_repeats: int = Field(ge=1)
+    outer: Literal["stratified_groups", "leave_one_group_out", "auto"]
     seed: Seed
     unit: Literal["segment", "video"]
     segment_score: Literal["mean", "median", "max"]
@@ -131,15 +141,28 @@ class SvmParameters(Parameters):
     grid: GridParameters
     search: SearchParameters
     n_calibration_folds: int = Field(ge=2)
+    verdict: VerdictParameters
+    false_positive_rates: list[Rate] = Field(min_length=1)
+
+
+class EvaluationParameters(Parameters):
+    """How sure the results are, and what they stand up to."""
+
+    seed: Seed
+    n_bootstrap: int = Field(ge=100)
+    few_groups: int = Field(ge=2)
+    n_permutations: int = Field(ge=0)
+    learning_curve: list[Annotated[float, Field(gt=0, lt=1)]]
+    n_shuffles: int = Field(ge=1)
+    max_rows: int = Field(ge=0)
+    small_slice: int = Field(ge=1)
+    shortcut_auc: float = Field(gt=0.5, le=1)
 
 
 class ReportingParameters(Parameters):
-    """How results are summed up."""
+    """How results are shown."""
 
-    n_bootstrap: int = Field(ge=100)
-    seed: Seed
     n_thumbnails: int = Field(ge=1)
-    ablation_max_rows: int = Field(ge=0)
 
 
 class ExecutionParameters(Parameters):
@@ -167,11 +190,12 @@ GROUPS: dict[str, type[Parameters]] = {
     "features": FeatureParameters,
     "scaling": ScalingParameters,
     "svm": SvmParameters,
+    "evaluation": EvaluationParameters,
     "reporting": ReportingParameters,
     "execution": ExecutionParameters,
 }
 # Given with --params for the catalog alone (globals.yml holds the defaults).
-CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "allow_outside", "fvc_root"})
+CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "allow_outside", "fvc_root"})
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

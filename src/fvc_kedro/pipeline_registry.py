@@ -2,7 +2,15 @@
 
 from kedro.pipeline import Pipeline
 
-from fvc_kedro.pipelines import feature_engineering, ingestion, reporting, sample_corpus, scaling, svm_training
+from fvc_kedro.pipelines import (
+    evaluation,
+    feature_engineering,
+    ingestion,
+    reporting,
+    sample_corpus,
+    scaling,
+    svm_training,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -12,6 +20,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "feature_engineering": feature_engineering.create_pipeline(),
         "scaling": scaling.create_pipeline(),
         "svm_training": svm_training.create_pipeline(),
+        "evaluation": evaluation.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     return {

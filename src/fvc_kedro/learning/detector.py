@@ -15,12 +15,15 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.utils.validation import has_fit_parameter
 
 from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, inner_folds
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
+from fvc_kedro.learning.thresholds import Verdicts
 
 _MAX_ITERATIONS = 20_000
 _MOST_DEVIATIONS = 10.0
@@ -60,6 +63,8 @@ def make_classifier(
         return LinearSVC(C=C, dual=False, class_weight="balanced", random_state=seed, max_iter=_MAX_ITERATIONS)
     if kernel == "rbf":
         return SVC(C=C, kernel="rbf", class_weight="balanced", random_state=seed)
+    if kernel == "logistic":
+        return LogisticRegression(C=C, class_weight="balanced", max_iter=5000, random_state=seed)
     raise ValueError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
 
 
@@ -184,8 +189,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    classifier : SVC or LinearSVC
-        Not fitted.
+    classifier : SVC, LinearSVC or another one with a decision function
+        Not fitted. Rows are weighted where it takes weights.
     n_features : int
         Columns that the machine sees, those that differ most between the classes; 0 for all.
     segment_score : {"mean", "median", "max"}
@@ -205,6 +210,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Fitted: choose, impute, scale, select, classify.
     slope_, intercept_ : float
         The probability of fake is the logistic function of slope times margin plus intercept.
+    verdicts_ : Verdicts or None
+        The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
 
     References
     ----------
@@ -249,6 +256,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         self.pipeline_ = self._fit_pipeline(rows)
         self.feature_names_in_ = np.array(rows.features.columns, dtype=object)
         self.classes_ = np.unique(rows.y)
+        self.verdicts_: Verdicts | None = None
         by_name = by_video(margins, rows.videos, self.segment_score)
         y = rows.y[first_rows(rows.videos)]
         self.slope_, self.intercept_ = rising_sigmoid(np.array(list(by_name.values())), y)
@@ -257,11 +265,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _fit_pipeline(self, rows: Rows) -> Pipeline:
         preprocessing = make_preprocessing(rows.features.columns, self.n_features)
         pipeline = Pipeline([*preprocessing.steps, ("classify", clone(self.classifier))])
+        steps = ["scale", "classify"] if has_fit_parameter(self.classifier, "sample_weight") else ["scale"]
         weights = rows.weights()
-        return cast(
-            Pipeline,
-            pipeline.fit(rows.features, rows.y, scale__sample_weight=weights, classify__sample_weight=weights),
-        )
+        weighted = {f"{step}__sample_weight": weights for step in steps}
+        return cast(Pipeline, pipeline.fit(rows.features, rows.y, **weighted))
 
     def decision_function(self, table: Any) -> NDArray[np.float64]:
         """Margin of each row of a table, positive towards fake."""

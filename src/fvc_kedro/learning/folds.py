@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 
 Labels = NDArray[np.int64]
 Groups = NDArray[np.str_]
@@ -68,6 +68,50 @@ def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Sp
                 f"a training part of {n_folds} folds holds one class only: too few groups of the other, lower n_folds"
             )
     return splits
+
+
+def leave_one_group_out(y: Labels, groups: Groups) -> list[Split]:
+    """Split rows so that each group in turn is the test part.
+
+    Raises
+    ------
+    TooFewGroupsError
+        If a training part would hold one class only.
+    """
+    if np.unique(groups).size < 3:
+        raise TooFewGroupsError(
+            f"leaving one group out needs at least 3 groups, there are {np.unique(groups).size}: add groups"
+        )
+    splits: list[Split] = list(LeaveOneGroupOut().split(np.zeros(len(y)), y, groups))
+    for train, test in splits:
+        assert_disjoint(groups, train, test)
+        if np.unique(y[train]).size < 2:
+            raise TooFewGroupsError(
+                f"without the group {groups[test][0]!r} only one class is left to train on: add groups of the other"
+            )
+    return splits
+
+
+def outer_folds(y: Labels, groups: Groups, scheme: str, n_folds: int, n_repeats: int, seed: int) -> list[list[Split]]:
+    """Split rows for the outer cross-validation, repeatedly.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n_rows,)
+    scheme : {"stratified_groups", "leave_one_group_out", "auto"}
+        ``auto`` leaves one group out where there are fewer than two groups a fold.
+    n_folds, n_repeats, seed : int
+        Repeat ``r`` (from 0) is drawn with ``seed + r``. To leave each group out once there is one way only.
+
+    Returns
+    -------
+    list of list of (train, test)
+        By repeat.
+    """
+    few = np.unique(groups).size < 2 * n_folds
+    if scheme == "leave_one_group_out" or (scheme == "auto" and few):
+        return [leave_one_group_out(y, groups)]
+    return [grouped_folds(y, groups, n_folds, (seed + repeat) % 2**32) for repeat in range(n_repeats)]
 
 
 def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import polars as pl
 
-from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint
+from fvc_kedro.learning.cross_validation import Procedure
+from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, outer_folds
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import Search
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS
+
+logger = logging.getLogger(__name__)
 
 
 class TrainingDataError(ValueError):
@@ -32,8 +37,8 @@ def rows_of(training_table: pl.DataFrame) -> Rows:
     )
 
 
-def search_of(parameters: SvmParameters) -> Search:
-    """Return the settings of the search as it takes them."""
+def search_of(parameters: SvmParameters, repeat: int = 1) -> Search:
+    """Return the settings of the search as it takes them; each repeat of the cross-validation has its own seed."""
     return Search(
         C=parameters.grid.C,
         kernels=parameters.grid.kernel,
@@ -42,8 +47,23 @@ def search_of(parameters: SvmParameters) -> Search:
         n_folds=parameters.search.n_folds,
         n_features=parameters.n_features,
         segment_score=parameters.segment_score,
-        seed=parameters.seed,
+        seed=(parameters.seed + repeat - 1) % 2**32,
     )
+
+
+def procedure_of(parameters: SvmParameters, repeat: int = 1, machine: str = "svm") -> Procedure:
+    """Return how a training part becomes a detector, by the parameters."""
+    searched_once = parameters.search.mode == "global"
+    return Procedure(search_of(parameters, repeat), parameters.n_calibration_folds, machine, searched_once)
+
+
+def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:
+    """Whether so many rows are trained on that the many trainings of an evaluation are left out; says so."""
+    if len(training_table) <= max_rows:
+        return False
+    if max_rows:
+        logger.warning("No %s: %d rows are more than evaluation.max_rows, %d", what, len(training_table), max_rows)
+    return True
 
 
 def labels_of(table: pl.DataFrame) -> Labels:
@@ -56,23 +76,55 @@ def groups_of(table: pl.DataFrame) -> Groups:
     return table["group"].to_numpy().astype(np.str_)
 
 
-def splits_of(training_table: pl.DataFrame, folds: pl.DataFrame) -> dict[str, Split]:
-    """Training and test rows of each fold; the groups on the two sides are checked to be different.
+def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int = 1) -> dict[str, Split]:
+    """Training and test rows of each fold of a repeat; the groups on the two sides are checked to be different.
 
     Raises
     ------
     TrainingDataError
         If the two tables list other videos.
     """
-    if sorted(folds["video_id"]) != training_table["video_id"].unique().sort().to_list():
+    drawn = folds.filter(pl.col("repeat") == repeat)
+    if sorted(drawn["video_id"]) != table["video_id"].unique().sort().to_list():
         raise TrainingDataError("folds and training_table list other videos: run svm_training as a whole again")
-    joined = training_table.select("video_id").join(
-        folds.select("video_id", "fold"), on="video_id", how="left", maintain_order="left"
+    joined = table.select("video_id").join(
+        drawn.select("video_id", "fold"), on="video_id", how="left", maintain_order="left"
     )
-    numbers, groups = joined["fold"].to_numpy(), groups_of(training_table)
+    numbers, groups = joined["fold"].to_numpy(), groups_of(table)
     splits = {}
     for fold in np.unique(numbers):
         train, test = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
         assert_disjoint(groups, train, test)
         splits[f"fold_{fold}"] = (train, test)
     return splits
+
+
+def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
+    """Part videos into folds of whole groups, repeatedly.
+
+    Parameters
+    ----------
+    videos : DataFrame
+        A row a video, with video_id, label and group.
+    parameters : SvmParameters
+
+    Returns
+    -------
+    DataFrame
+        The same for each ``repeat`` (from 1), with the ``fold`` (from 1) in which the video is tested.
+    """
+    repeats = outer_folds(
+        labels_of(videos),
+        groups_of(videos),
+        parameters.outer,
+        parameters.n_folds,
+        parameters.n_repeats,
+        parameters.seed,
+    )
+    parts = []
+    for repeat, splits in enumerate(repeats, start=1):
+        folds = np.zeros(len(videos), np.int64)
+        for number, (_, test) in enumerate(splits, start=1):
+            folds[test] = number
+        parts.append(videos.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.Series(folds)))
+    return pl.concat(parts)

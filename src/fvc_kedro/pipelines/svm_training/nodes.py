@@ -12,15 +12,15 @@ import polars as pl
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.cross_validation import fit_detector, judge
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.folds import grouped_folds
 from fvc_kedro.learning.metrics import classification_metrics
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import search_grid
+from fvc_kedro.learning.thresholds import choose_verdicts, threshold_rows
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
-    groups_of,
+    draw_folds,
     labels_of,
     rows_of,
     search_of,
@@ -37,6 +37,13 @@ GRID_SCHEMA = {
     "std_roc_auc": pl.Float64,
     "rank": pl.Int64,
     "n_videos": pl.Int64,
+}
+THRESHOLD_SCHEMA = {
+    "false_positive_rate": pl.Float64,
+    "threshold": pl.Float64,
+    "least_real_videos": pl.Int64,
+    "measured_false_positive_rate": pl.Float64,
+    "measured_true_positive_rate": pl.Float64,
 }
 FoldModels = dict[str, Callable[[], VideoDetector]]
 
@@ -97,20 +104,16 @@ def assemble_training_table(
 
 
 def make_folds(training_table: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
-    """Part the videos into stratified folds of whole groups.
+    """Part the videos into stratified folds of whole groups, once for each repeat.
 
     Returns
     -------
     DataFrame
-        A row a video: video_id, label, group and ``fold`` from 1, in which the video is tested.
+        A row a video and repeat: video_id, label, group, ``repeat`` from 1 and ``fold`` from 1, in which the video is
+        tested. The models that are kept are those of the first repeat.
     """
-    parameters = SvmParameters.model_validate(svm)
     videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
-    y, groups = labels_of(videos), groups_of(videos)
-    folds = np.zeros(len(y), np.int64)
-    for number, (_, test) in enumerate(grouped_folds(y, groups, parameters.n_folds, parameters.seed), start=1):
-        folds[test] = number
-    return videos.with_columns(fold=pl.Series(folds))
+    return draw_folds(videos, SvmParameters.model_validate(svm))
 
 
 def search_folds(training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
@@ -146,9 +149,20 @@ def train_fold_models(
     }
 
 
-def train_detector(training_table: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]) -> VideoDetector:
-    """Fit and calibrate the final model on all videos."""
-    return _fit(rows_of(training_table), grid_search, WHOLE_CORPUS, SvmParameters.model_validate(svm))
+def train_detector(
+    training_table: pl.DataFrame, grid_search: pl.DataFrame, oof_predictions: pl.DataFrame, svm: dict[str, Any]
+) -> VideoDetector:
+    """Fit and calibrate the final model on all videos; its verdicts are those chosen on out-of-fold scores."""
+    parameters = SvmParameters.model_validate(svm)
+    detector = _fit(rows_of(training_table), grid_search, WHOLE_CORPUS, parameters)
+    detector.verdicts_ = choose_verdicts(
+        labels_of(oof_predictions),
+        oof_predictions["probability"].to_numpy(),
+        oof_predictions["fold"].to_numpy(),
+        parameters.verdict.false_positive_rate,
+        parameters.verdict.false_negative_rate,
+    )
+    return detector
 
 
 def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_models: FoldModels) -> pl.DataFrame:
@@ -164,8 +178,9 @@ def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_
     judged: dict[str, tuple[float, float]] = {}
     for name, (_, test) in splits_of(training_table, folds).items():
         judged |= judge(fold_models[name](), rows.take(test))
-    margins, probability = zip(*(judged[video] for video in folds["video_id"]), strict=True)
-    return folds.with_columns(margin=pl.Series(margins), probability=pl.Series(probability)).with_columns(
+    first = folds.filter(pl.col("repeat") == 1).drop("repeat")
+    margins, probability = zip(*(judged[video] for video in first["video_id"]), strict=True)
+    return first.with_columns(margin=pl.Series(margins), probability=pl.Series(probability)).with_columns(
         predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real"))
     )
 
@@ -201,6 +216,23 @@ def evaluate_folds(
     schema = {"fold": pl.Int64, "C": pl.Float64, "kernel": pl.String, "n_train": pl.Int64, "n_test": pl.Int64}
     schema |= {key: pl.Float64 for key in rows[0] if key.startswith("test_")}
     return fold_metrics, pl.DataFrame(rows, schema=schema)
+
+
+def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
+    """Choose, on out-of-fold scores, the threshold for each false positive rate asked for.
+
+    Returns
+    -------
+    DataFrame
+        A row a rate, as of :func:`fvc_kedro.learning.thresholds.threshold_rows`.
+    """
+    rows = threshold_rows(
+        labels_of(oof_predictions),
+        oof_predictions["probability"].to_numpy(),
+        oof_predictions["fold"].to_numpy(),
+        sorted(SvmParameters.model_validate(svm).false_positive_rates),
+    )
+    return pl.DataFrame(rows, schema=THRESHOLD_SCHEMA)
 
 
 _SHORT = {"f1_score": "f1"}

@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from fvc_kedro.pipelines.svm_training.nodes import (
     assemble_training_table,
+    choose_thresholds,
     evaluate_folds,
     make_folds,
     predict_out_of_fold,
@@ -43,9 +44,10 @@ def create_pipeline() -> Pipeline:
                 ["fold_metrics", "cv_metrics"],
                 name="evaluate_folds",
             ),
+            node(choose_thresholds, ["oof_predictions", "params:svm"], "thresholds", name="choose_thresholds"),
             node(
                 train_detector,
-                ["training_table", "grid_search", "params:svm"],
+                ["training_table", "grid_search", "oof_predictions", "params:svm"],
                 "svm_detector",
                 name="train_detector",
             ),

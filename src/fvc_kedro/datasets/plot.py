@@ -1,0 +1,16 @@
+"""Plots that are drawn in one node and shown again in another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro_datasets.matplotlib import MatplotlibDataset
+
+
+class PlotDataset(MatplotlibDataset):
+    """Saves a Matplotlib figure as a picture, and loads the file's bytes, such as for a report."""
+
+    def load(self) -> Any:
+        """Read the picture's file."""
+        with self._fs.open(self._get_load_path(), mode="rb") as file:
+            return file.read()

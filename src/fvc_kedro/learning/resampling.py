@@ -1,0 +1,317 @@
+"""Every figure of an evaluation, for all resamples of the groups at once, with intervals and paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from fvc_kedro.learning.folds import Groups, Labels
+from fvc_kedro.learning.metrics import roc_auc
+
+Figures = dict[str, NDArray[np.float64]]
+
+FALSE_POSITIVE_RATES = (0.01, 0.05, 0.10)
+# Name of every metric, and whether more is better (None: it describes the corpus or the verdicts).
+METRICS: dict[str, bool | None] = {
+    "roc_auc": True,
+    "mean_group_auc": True,
+    "average_precision": True,
+    "base_rate": None,
+    "equal_error_rate": False,
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "mcc": True,
+    "f1_score": True,
+    "f1_always_fake": None,
+    "log_loss": False,
+    "brier": False,
+    "expected_calibration_error": False,
+    **{f"tpr_at_{rate:.0%}_fpr".replace("%", "_percent"): True for rate in FALSE_POSITIVE_RATES},
+}
+_N_BINS = 10
+_LEAST_PROBABILITY = 1e-15
+_MOST_CELLS = 2_000_000  # of one array: resamples are worked through in blocks
+
+
+def draw_groups(n_groups: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Draw whole groups with replacement.
+
+    Returns
+    -------
+    ndarray, shape (n_resamples, n_groups)
+        How often each group was drawn; every row sums to ``n_groups``.
+
+    References
+    ----------
+    Field & Welsh, "Bootstrapping clustered data", 2007.
+    """
+    drawn = np.random.default_rng(seed).integers(n_groups, size=(n_resamples, n_groups))
+    counts = np.zeros((n_resamples, n_groups))
+    np.add.at(counts, (np.arange(n_resamples)[:, None], drawn), 1)
+    return counts
+
+
+def figures_of(y: Labels, probability: NDArray[np.float64], groups: Groups, counts: NDArray[np.float64]) -> Figures:
+    """Compute every metric for each resample of the groups.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_videos,)
+        0 for real, 1 for fake.
+    probability : ndarray, shape (n_videos,) or (n_videos, n_repeats)
+        Of fake, out of fold. A metric is computed for each repeat of the cross-validation and averaged over them:
+        the repeats judge one detector after another, they make no committee.
+    groups : ndarray of str, shape (n_videos,)
+    counts : ndarray, shape (n_resamples, n_groups)
+        How often each group counts, in alphabetical order; ones for the figure itself, else as of
+        :func:`draw_groups`.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_resamples,)
+        By the names of ``METRICS``; NaN where a resample holds one class only (or, for ``mean_group_auc``, no
+        group with both).
+    """
+    places = np.unique(groups, return_inverse=True)[1]
+    repeats = np.asarray(probability, np.float64).reshape(len(y), -1).T
+    within = [_auc_by_group(y, scores, groups) for scores in repeats]
+    step = max(1, _MOST_CELLS // max(len(y), 1))
+    blocks = []
+    for start in range(0, len(counts), step):
+        block = counts[start : start + step]
+        weights = block[:, places]
+        each = [
+            _ranking(y, scores, weights)
+            | _labels_called(y, scores >= 0.5, weights)
+            | _probabilities(y, scores, weights)
+            | {"mean_group_auc": _weighted_mean(auc, block)}
+            for scores, auc in zip(repeats, within, strict=True)
+        ]
+        blocks.append({name: np.mean([one[name] for one in each], axis=0) for name in METRICS})
+    return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
+
+
+def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of a figure over its resamples, those without a value left out; NaN where all are."""
+    known = values[~np.isnan(values)]
+    if known.size == 0:
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def mcnemar_test(y: Labels, called: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[int, int, float]:
+    """Compare two classifiers by the videos that only one of them calls rightly.
+
+    Parameters
+    ----------
+    y, called, other : ndarray of int, shape (n_videos,)
+        Truth and the two verdicts, 0 or 1.
+
+    Returns
+    -------
+    only_first, only_second : int
+        Videos that only one calls rightly.
+    p_value : float
+        Two-sided and exact, that both are as good. Videos of a group count as independent, which flatters it.
+
+    References
+    ----------
+    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    """
+    first, second = called == y, other == y
+    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    if only_first + only_second == 0:
+        return 0, 0, 1.0
+    return only_first, only_second, float(binomtest(only_first, only_first + only_second).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for their number, so that the chance of any false alarm stays what is claimed.
+
+    References
+    ----------
+    Holm, "A simple sequentially rejective multiple test procedure", 1979.
+    """
+    order = np.argsort(p_values, kind="stable")
+    corrected, highest = np.empty(len(order)), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p_values[place]))
+        corrected[place] = highest
+    return [float(value) for value in corrected]
+
+
+def permute_labels(y: Labels, groups: Groups, seed: int) -> Labels:
+    """Permute labels as the corpus has them: within the groups that hold both classes, else between groups.
+
+    Groups of one class keep one class, so that a permuted corpus has the structure of the true one.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_videos,)
+    groups : ndarray of str, shape (n_videos,)
+    seed : int
+
+    References
+    ----------
+    Ojala & Garriga, "Permutation tests for studying classifier performance", 2010.
+    """
+    generator = np.random.default_rng(seed)
+    permuted = y.copy()
+    pure = []
+    for name in np.unique(groups):
+        rows = np.flatnonzero(groups == name)
+        if np.unique(y[rows]).size == 2:
+            permuted[rows] = generator.permutation(y[rows])
+        else:
+            pure.append(rows)
+    labels = generator.permutation([int(y[rows[0]]) for rows in pure])
+    for rows, label in zip(pure, labels, strict=True):
+        permuted[rows] = label
+    return permuted
+
+
+def permutation_p_value(observed: float, permuted: Sequence[float]) -> float:
+    """Share of the permutations that do as well, the observed order counted as one of them.
+
+    References
+    ----------
+    Phipson & Smyth, "Permutation p-values should never be zero", 2010.
+    """
+    return float((1 + np.sum(np.asarray(permuted) >= observed - 1e-12)) / (1 + len(permuted)))
+
+
+def _auc_by_group(y: Labels, scores: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
+    return np.array([roc_auc(y[groups == name], scores[groups == name]) for name in np.unique(groups)])
+
+
+def _weighted_mean(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    return _ratio(counts[:, known] @ values[known], counts[:, known].sum(axis=1))
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0))
+
+
+def _ranking(y: Labels, scores: NDArray[np.float64], weights: NDArray[np.float64]) -> Figures:
+    """Metrics of the ranking, from the true and false positives above every distinct score."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    fakes = _from_zero(np.cumsum(weights[:, order] * y[order], axis=1)[:, last])
+    reals = _from_zero(np.cumsum(weights[:, order] * (1 - y[order]), axis=1)[:, last])
+    n_fake, n_real = fakes[:, -1], reals[:, -1]
+    tpr = _ratio(fakes, np.broadcast_to(n_fake[:, None], fakes.shape))
+    fpr = _ratio(reals, np.broadcast_to(n_real[:, None], reals.shape))
+    one_class = (n_fake == 0) | (n_real == 0)
+    precision = np.nan_to_num(_ratio(fakes[:, 1:], fakes[:, 1:] + reals[:, 1:]))
+    found = {
+        "roc_auc": np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1),
+        "average_precision": np.sum(np.diff(tpr, axis=1) * precision, axis=1),
+        "equal_error_rate": _equal_error_rate(fpr, tpr),
+        "base_rate": _ratio(n_fake, n_fake + n_real),
+        "f1_always_fake": _ratio(2 * n_fake, 2 * n_fake + n_real),
+    }
+    for name, rate in zip([name for name in METRICS if name.startswith("tpr_at")], FALSE_POSITIVE_RATES, strict=True):
+        found[name] = np.max(np.where(fpr <= rate + 1e-12, tpr, 0.0), axis=1)
+    return {name: np.where(one_class, np.nan, values) for name, values in found.items()}
+
+
+def _from_zero(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros((len(sums), 1)), sums], axis=1)
+
+
+def _equal_error_rate(fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Error at which as many reals as fakes are called wrongly, on the straight lines of the ROC curve."""
+    excess = fpr - (1 - tpr)  # rises from -1 to 1
+    after = np.argmax(excess >= 0, axis=1)
+    rows, before = np.arange(len(after)), np.maximum(after - 1, 0)
+    rise = excess[rows, after] - excess[rows, before]
+    share = np.divide(-excess[rows, before], rise, out=np.zeros(len(rise)), where=rise > 0)
+    return np.asarray(fpr[rows, before] + share * (fpr[rows, after] - fpr[rows, before]))
+
+
+def _labels_called(y: Labels, called: NDArray[np.bool_], weights: NDArray[np.float64]) -> Figures:
+    """Metrics of the labels, where a video is called fake from one half on."""
+    true_fake, false_fake = weights @ (called & (y == 1)), weights @ (called & (y == 0))
+    false_real, true_real = weights @ (~called & (y == 1)), weights @ (~called & (y == 0))
+    n_fake, n_real = true_fake + false_real, true_real + false_fake
+    product = (true_fake + false_fake) * (true_real + false_real) * n_fake * n_real
+    mcc = np.divide(
+        true_fake * true_real - false_fake * false_real,
+        np.sqrt(product),
+        out=np.zeros(len(product)),  # as scikit-learn: 0 where only one class was called
+        where=product > 0,
+    )
+    one_class = (n_fake == 0) | (n_real == 0)
+    return {
+        "accuracy": _ratio(true_fake + true_real, n_fake + n_real),
+        "balanced_accuracy": (_ratio(true_fake, n_fake) + _ratio(true_real, n_real)) / 2,
+        "mcc": np.where(one_class, np.nan, mcc),
+        "f1_score": np.where(
+            n_fake > 0, np.nan_to_num(_ratio(2 * true_fake, 2 * true_fake + false_fake + false_real)), np.nan
+        ),
+    }
+
+
+def _probabilities(y: Labels, probability: NDArray[np.float64], weights: NDArray[np.float64]) -> Figures:
+    """Metrics of the probabilities; the calibration error is over ten bins of equal width.
+
+    References
+    ----------
+    Brier, "Verification of forecasts expressed in terms of probability", 1950. Naeini, Cooper & Hauskrecht,
+    "Obtaining well calibrated probabilities using Bayesian binning", 2015.
+    """
+    total = weights.sum(axis=1)
+    told = np.clip(np.where(y == 1, probability, 1 - probability), _LEAST_PROBABILITY, 1.0)
+    bins = np.minimum((probability * _N_BINS).astype(np.int64), _N_BINS - 1)
+    excess = np.zeros((len(y), _N_BINS))
+    excess[np.arange(len(y)), bins] = probability - y
+    return {
+        "log_loss": _ratio(weights @ -np.log(told), total),
+        "brier": _ratio(weights @ (probability - y) ** 2, total),
+        "expected_calibration_error": _ratio(np.abs(weights @ excess).sum(axis=1), total),
+    }
+
+
+def judge(
+    y: Labels, probability: NDArray[np.float64], groups: Groups, counts: NDArray[np.float64]
+) -> dict[str, tuple[float, float, float]]:
+    """Compute every metric with its 95 % interval.
+
+    Parameters
+    ----------
+    y, probability, groups
+        As of :func:`figures_of`.
+    counts : ndarray, shape (n_resamples, n_groups)
+        Resamples, as of :func:`draw_groups`.
+
+    Returns
+    -------
+    dict of str to (value, low, high)
+    """
+    whole = figures_of(y, probability, groups, np.ones((1, counts.shape[1])))
+    resampled = figures_of(y, probability, groups, counts)
+    return {name: (float(whole[name][0]), *interval(resampled[name])) for name in METRICS}
+
+
+def judge_difference(
+    y: Labels,
+    probability: NDArray[np.float64],
+    other: NDArray[np.float64],
+    groups: Groups,
+    counts: NDArray[np.float64],
+) -> dict[str, tuple[float, float, float]]:
+    """Compute, for every metric, the first less the other with its 95 % interval, paired by resample."""
+    once = np.ones((1, counts.shape[1]))
+
+    def differences(drawn: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
+        first, second = (figures_of(y, scores, groups, drawn) for scores in (probability, other))
+        return {name: first[name] - second[name] for name in METRICS}
+
+    whole, resampled = differences(once), differences(counts)
+    return {name: (float(whole[name][0]), *interval(resampled[name])) for name in METRICS}

@@ -1,0 +1,79 @@
+"""The headline: what a reader should know first, as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from fvc_kedro.learning.resampling import permutation_p_value
+from fvc_kedro.parameters import EvaluationParameters, SvmParameters
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
+
+
+def summarise_evaluation(
+    method_comparison: pl.DataFrame,
+    permutation_test: pl.DataFrame,
+    cv_metrics: pl.DataFrame,
+    folds: pl.DataFrame,
+    rejected_videos: pl.DataFrame,
+    failed_videos: pl.DataFrame,
+    svm: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> dict[str, float | None]:
+    """Gather the headline figures.
+
+    Returns
+    -------
+    dict
+        Every metric of the detector with the bounds of its interval (``…_low``, ``…_high``); the p-values of the
+        permutation test; the best that metadata alone reach and whether that separates the classes
+        (``metadata_separate``); whether the groups are few (``few_groups``) and the search is optimistic
+        (``searched_on_test_videos``); means and standard deviations over folds, which are no intervals; counts.
+        Yes is 1 and no is 0, None what could not be computed.
+    """
+    settings, training = EvaluationParameters.model_validate(evaluation), SvmParameters.model_validate(svm)
+    own = method_comparison.filter(pl.col("method") == DETECTOR)
+    summary: dict[str, float | None] = {}
+    for metric, value, low, high in own.select("metric", "value", "low", "high").iter_rows():
+        summary |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+    true_labels, permuted = permutation_test.filter(permutation=0), permutation_test.filter(pl.col("permutation") > 0)
+    for metric in ("roc_auc", "mean_group_auc"):
+        observed, others = true_labels[metric].drop_nulls(), permuted[metric].drop_nulls()
+        known = len(observed) == 1 and len(others) > 0
+        summary[f"{metric}_p_value"] = permutation_p_value(observed.item(), others.to_list()) if known else None
+    n_groups = folds["group"].n_unique()
+    summary |= _best_of_metadata(method_comparison, settings.shortcut_auc)
+    summary |= {
+        "n_permutations": float(len(permuted)),
+        "few_groups": float(n_groups < settings.few_groups),
+        "searched_on_test_videos": float(training.search.mode == "global"),
+        "n_videos": float(folds["video_id"].n_unique()),
+        "n_groups": float(n_groups),
+        "n_folds": float(len(cv_metrics)),
+        "n_repeats": float(folds["repeat"].n_unique()),
+        "n_rejected": float(len(rejected_videos)),
+        "n_failed": float(len(failed_videos)),
+    }
+    for name in ("test_roc_auc", "test_f1", "test_accuracy"):
+        values = cv_metrics[name].drop_nulls()
+        summary[f"{name}_fold_mean"] = _number(values.mean())
+        summary[f"{name}_fold_std"] = _number(values.std())
+    return summary
+
+
+def _best_of_metadata(comparison: pl.DataFrame, shortcut_auc: float) -> dict[str, float | None]:
+    found = comparison.filter(pl.col("method").is_in(METADATA), metric="roc_auc").drop_nulls("value").sort("value")
+    if found.is_empty():
+        return dict.fromkeys(("metadata_roc_auc", "metadata_roc_auc_low", "metadata_separate"))
+    best = found.row(-1, named=True)
+    separate = best["value"] >= shortcut_auc and (best["low"] or 0.0) > 0.5
+    return {
+        "metadata_roc_auc": best["value"],
+        "metadata_roc_auc_low": best["low"],
+        "metadata_separate": float(separate),
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,337 @@
+"""The results drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.metrics import CLASSES
+from fvc_kedro.parameters import ReportingParameters
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
+from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
+from fvc_kedro.pipelines.training_rows import labels_of
+from fvc_kedro.video import Video
+
+WHOLE_CORPUS = "all"
+
+
+def _truth(predictions: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    return labels_of(predictions), predictions["probability"].to_numpy()
+
+
+def plot_confusion_matrix(oof_predictions: pl.DataFrame) -> Figure:
+    """Draw how many videos of each class were called what, out of fold."""
+    counts = np.array(
+        [
+            [
+                oof_predictions.filter((pl.col("label") == true) & (pl.col("predicted") == called)).height
+                for called in CLASSES
+            ]
+            for true in CLASSES
+        ]
+    )
+    figure, axes = new_axes("Out-of-fold verdicts", "called", "truth", size=(4.4, 4.0))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(2), CLASSES)
+    axes.set_yticks(range(2), CLASSES)
+    axes.grid(visible=False)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.55 else "black"
+        text = f"{count}\n{shares[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=13)
+    return figure
+
+
+def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
+    """Draw the ROC curve of each fold and of all videos pooled."""
+    figure, axes = new_axes("ROC, out of fold", "false positive rate (real called fake)", "true positive rate")
+    axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
+    for fold, y, probability in _folds_with_both_classes(oof_predictions):
+        rates = metrics.roc_curve(y, probability)
+        axes.plot(rates[0], rates[1], color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None)
+    y, probability = _truth(oof_predictions)
+    rates = metrics.roc_curve(y, probability)
+    axes.plot(rates[0], rates[1], color=FAKE, lw=2.2, label=f"pooled, AUC {metrics.roc_auc_score(y, probability):.3f}")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
+    """Draw precision against recall for each fold and pooled, with the share of fakes as the base rate."""
+    figure, axes = new_axes("Precision and recall of 'fake', out of fold", "recall", "precision")
+    y, probability = _truth(oof_predictions)
+    axes.axhline(float(y.mean()), ls=":", color=MUTED, label=f"base rate {y.mean():.2f}")
+    for fold, fold_y, fold_probability in _folds_with_both_classes(oof_predictions):
+        curve = metrics.precision_recall_curve(fold_y, fold_probability)
+        axes.step(
+            curve[1], curve[0], where="post", color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None
+        )
+    curve = metrics.precision_recall_curve(y, probability)
+    score = metrics.average_precision_score(y, probability)
+    axes.step(curve[1], curve[0], where="post", color=FAKE, lw=2.2, label=f"pooled, AP {score:.3f}")
+    axes.set_ylim(0, 1.05)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _folds_with_both_classes(predictions: pl.DataFrame) -> list[tuple[int, NDArray[Any], NDArray[Any]]]:
+    folds = []
+    for fold in sorted(predictions["fold"].unique()):
+        y, probability = _truth(predictions.filter(pl.col("fold") == fold))
+        if np.unique(y).size == 2:
+            folds.append((fold, y, probability))
+    return folds
+
+
+def plot_fold_comparison(cv_metrics: pl.DataFrame) -> Figure:
+    """Draw AUC, F1 and accuracy of every fold side by side."""
+    figure, axes = new_axes("Folds compared", "fold", "score", size=(6.4, 4.0))
+    names = {"test_roc_auc": "AUC", "test_f1": "F1", "test_accuracy": "accuracy"}
+    positions = np.arange(len(cv_metrics))
+    for number, (column, title) in enumerate(names.items()):
+        values = cv_metrics[column].fill_null(float("nan")).to_numpy()
+        axes.bar(positions + (number - 1) * 0.26, values, 0.24, label=title, color=(FAKE, REAL, MUTED)[number])
+    axes.axhline(0.5, ls=":", color="black", lw=1)
+    labels = [f"{fold}\n{kernel}, C={c:g}" for fold, kernel, c in cv_metrics.select("fold", "kernel", "C").iter_rows()]
+    axes.set_xticks(positions, labels, fontsize=8)
+    axes.set_ylim(0, 1.15)
+    axes.legend(loc="upper center", ncols=3, frameon=False)
+    return figure
+
+
+def plot_grid(grid_search: pl.DataFrame) -> Figure:
+    """Draw the inner AUC of every grid point, averaged over the searches, and how often each was chosen."""
+    cells = grid_search.group_by("kernel", "C").agg(
+        pl.col("mean_roc_auc").mean(), chosen=((pl.col("rank") == 1) & (pl.col("scope") != WHOLE_CORPUS)).sum()
+    )
+    kernels, values = sorted(cells["kernel"].unique()), sorted(cells["C"].unique())
+    scores = {(kernel, c): (score, chosen) for kernel, c, score, chosen in cells.iter_rows()}
+    figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(1.6 + 1.5 * len(values), 3.2))
+    image = [[scores[kernel, c][0] for c in values] for kernel in kernels]
+    axes.imshow(image, cmap="cividis", aspect="auto")
+    axes.set_xticks(range(len(values)), [f"{c:g}" for c in values])
+    axes.set_yticks(range(len(kernels)), kernels)
+    axes.grid(visible=False)
+    middle = (np.min(image) + np.max(image)) / 2
+    for row, kernel in enumerate(kernels):
+        for column, c in enumerate(values):
+            score, chosen = scores[kernel, c]
+            colour = "black" if score > middle else "white"
+            axes.text(column, row, f"{score:.3f}\nbest in {chosen}", ha="center", va="center", color=colour)
+    return figure
+
+
+def plot_verdicts(
+    oof_predictions: pl.DataFrame,
+    corpus_index: pl.DataFrame,
+    corpus_videos: Mapping[str, Video],
+    reporting: dict[str, Any],
+) -> Figure:
+    """Show the middle picture of some videos with truth and out-of-fold verdict, evenly over the scores."""
+    n_wanted = ReportingParameters.model_validate(reporting).n_thumbnails
+    ranked = oof_predictions.sort("probability", "video_id")
+    rows = sorted(set(np.linspace(0, len(ranked) - 1, min(n_wanted, len(ranked))).round().astype(int).tolist()))
+    title = "Truth and out-of-fold probability of fake (blue: rightly called, red: wrongly)"
+    return _thumbnails(ranked[rows], corpus_index, corpus_videos, title)
+
+
+def plot_mistakes(
+    mistakes: pl.DataFrame,
+    corpus_index: pl.DataFrame,
+    corpus_videos: Mapping[str, Video],
+    reporting: dict[str, Any],
+) -> Figure:
+    """Show the middle picture of the videos that were called wrongly with most confidence."""
+    shown = mistakes.head(ReportingParameters.model_validate(reporting).n_thumbnails)
+    called = pl.when(pl.col("label") == "real").then(pl.lit("fake")).otherwise(pl.lit("real"))
+    title = "The most confident mistakes: truth and out-of-fold probability of fake"
+    return _thumbnails(shown.with_columns(predicted=called), corpus_index, corpus_videos, title)
+
+
+def _thumbnails(
+    shown: pl.DataFrame, corpus_index: pl.DataFrame, corpus_videos: Mapping[str, Video], title: str
+) -> Figure:
+    places = corpus_index.select("video_id", pl.col("video_path").alias("path"), "n_frames")
+    located = shown.join(places, on="video_id", how="left", maintain_order="left")
+    if located.is_empty():
+        figure, _ = new_axes("None", "", "", size=(4.0, 1.0))
+        return figure
+    figure, axes = axes_grid(len(located))
+    for place, row in zip(axes, located.iter_rows(named=True), strict=True):
+        frame = next(iter(corpus_videos[row["path"]].frames([row["n_frames"] // 2])))
+        place.imshow(frame.bgr()[:, :, ::-1])
+        right = row["label"] == row["predicted"]
+        place.set_title(
+            f"{row['label']}: P(fake) = {row['probability']:.2f}", fontsize=9, color=REAL if right else FAKE
+        )
+        place.set_xlabel(row["video_id"].rsplit("-", 1)[0], fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def plot_methods(method_comparison: pl.DataFrame) -> Figure:
+    """Draw the area under the ROC curve of every method, pooled and within groups, with intervals."""
+    titles = {"roc_auc": "AUC, pooled", "mean_group_auc": "AUC within groups, mean"}
+    methods = method_comparison["method"].unique(maintain_order=True).to_list()[::-1]
+    figure = Figure(figsize=(9.6, 0.42 * len(methods) + 1.2), layout="constrained")
+    for axes, (metric, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
+        table = method_comparison.filter(metric=metric)
+        drawn = [table.row(by_predicate=pl.col("method") == method, named=True) for method in methods]
+        _draw_intervals(axes, [(row["value"], row["low"], row["high"]) for row in drawn], methods, 0.5, DETECTOR)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("out of fold, 95 % over groups")
+    return figure
+
+
+def _draw_intervals(
+    axes: Axes,
+    figures: Sequence[tuple[float | None, float | None, float | None]],
+    names: Sequence[str],
+    neutral: float,
+    marked: str,
+) -> None:
+    """Draw figures with their intervals one above the other; what is not known is left out."""
+    axes.axvline(neutral, ls=":", color=MUTED)
+    axes.grid(visible=True, axis="x", alpha=0.25)
+    for number, ((value, low, high), name) in enumerate(zip(figures, names, strict=True)):
+        colour = FAKE if name == marked else REAL
+        if low is not None and high is not None:
+            axes.plot([low, high], [number] * 2, color=colour, lw=1.6, alpha=0.6)
+        if value is not None:
+            axes.plot(value, number, "o", color=colour, ms=5)
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
+    axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
+
+
+def plot_permutations(permutation_test: pl.DataFrame) -> Figure:
+    """Draw what the whole procedure reaches with labels that mean nothing, and with the true ones."""
+    figure, axes = new_axes("Permutation test of the whole procedure", "AUC, pooled, out of fold", "permutations")
+    permuted = permutation_test.filter(pl.col("permutation") > 0)["roc_auc"].to_numpy()
+    observed = permutation_test.filter(permutation=0)["roc_auc"]
+    if len(permuted):
+        axes.hist(permuted, bins=min(20, len(permuted)), color=MUTED, alpha=0.7, label="permuted labels")
+        axes.axvline(observed.item(), color=FAKE, lw=2, label=f"true labels, {observed.item():.3f}")
+        axes.legend()
+    else:
+        _say(axes, "not done: evaluation.n_permutations is 0\nor there are more rows than evaluation.max_rows")
+    return figure
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=MUTED)
+
+
+def plot_learning_curve(learning_curve: pl.DataFrame) -> Figure:
+    """Draw the area under the ROC curve over the number of groups trained on, with its interval."""
+    figure, axes = new_axes("Learning curve", "groups trained on", "AUC, out of fold")
+    axes.axhline(0.5, ls=":", color=MUTED)
+    if learning_curve.is_empty():
+        _say(axes, "not done: evaluation.learning_curve is empty\nor there are more rows than evaluation.max_rows")
+        return figure
+    drawn = learning_curve.drop_nulls(["roc_auc", "roc_auc_low"])
+    groups = drawn["n_groups"].to_numpy()
+    axes.fill_between(groups, drawn["roc_auc_low"], drawn["roc_auc_high"], color=REAL, alpha=0.15, label="95 %")
+    axes.plot(groups, drawn["roc_auc"], "o-", color=REAL, label="pooled")
+    axes.plot(groups, drawn["mean_group_auc"].fill_null(float("nan")), "s--", color=FAKE, label="within groups")
+    axes.legend()
+    return figure
+
+
+def plot_reliability(method_predictions: pl.DataFrame) -> Figure:
+    """Draw the share of fakes over the probability said, in ten bins of equal width, and how many are in each."""
+    own = method_predictions.filter(method=DETECTOR)
+    y, probability = _truth(own)
+    bins = np.minimum((probability * 10).astype(np.int64), 9)
+    figure = Figure(figsize=(5.2, 5.2), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], ":", color=MUTED, label="perfectly calibrated")
+    said = [probability[bins == number].mean() for number in np.unique(bins)]
+    true = [y[bins == number].mean() for number in np.unique(bins)]
+    axes.plot(said, true, "o-", color=FAKE, label="out of fold, all repeats")
+    axes.set(title="Reliability", ylabel="share of fakes", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(visible=True, alpha=0.25)
+    axes.legend(loc="upper left")
+    edges = np.linspace(0, 1, 11)
+    below.hist(
+        [probability[y == 0], probability[y == 1]], bins=edges, stacked=True, color=[REAL, FAKE], label=list(CLASSES)
+    )
+    below.set(xlabel="probability of fake", ylabel="verdicts")
+    below.legend(fontsize=8)
+    return figure
+
+
+def plot_scores(oof_predictions: pl.DataFrame, svm_detector: VideoDetector) -> Figure:
+    """Draw the out-of-fold probabilities of both classes with the thresholds of the verdict."""
+    figure, axes = new_axes("Scores and verdicts, out of fold", "probability of fake", "videos")
+    y, probability = _truth(oof_predictions)
+    edges = np.linspace(0, 1, 26).tolist()
+    axes.hist(probability[y == 0], bins=edges, color=REAL, alpha=0.55, label="real")
+    axes.hist(probability[y == 1], bins=edges, color=FAKE, alpha=0.55, label="fake")
+    verdicts = svm_detector.verdicts_
+    if verdicts is not None:
+        for threshold, text in (
+            (verdicts.authentic_below, "authentic below"),
+            (verdicts.tampered_from, "tampered from"),
+        ):
+            if np.isfinite(threshold):
+                axes.axvline(threshold, color="black", ls="--", lw=1)
+                axes.text(threshold, axes.get_ylim()[1], text, rotation=90, va="top", ha="right", fontsize=8)
+    axes.legend(loc="upper left")
+    return figure
+
+
+def plot_importance(family_importance: pl.DataFrame) -> Figure:
+    """Draw what the fold models lose when a family is shuffled, with intervals."""
+    drawn = family_importance.reverse()
+    figure, axes = new_axes("Permutation importance", "loss of AUC when shuffled, 95 % over groups", "")
+    figure.set_size_inches(6.0, 0.42 * len(drawn) + 1.4)
+    _draw_intervals(
+        axes, drawn.select("loss", "loss_low", "loss_high").rows(), drawn["family"].to_list(), 0.0, marked=""
+    )
+    return figure
+
+
+def plot_slices(slices: pl.DataFrame) -> Figure:
+    """Draw the area under the ROC curve of every slice, small ones in grey."""
+    drawn = slices.drop_nulls("roc_auc").reverse()
+    figure, axes = new_axes("Slices", "AUC, out of fold, 95 % over groups", "", size=(7.2, 0.3 * len(drawn) + 1.4))
+    axes.axvline(0.5, ls=":", color=MUTED)
+    names = []
+    for number, row in enumerate(drawn.iter_rows(named=True)):
+        colour = MUTED if row["is_small"] else REAL
+        if row["roc_auc_low"] is not None:
+            axes.plot([row["roc_auc_low"], row["roc_auc_high"]], [number] * 2, color=colour, lw=1.6, alpha=0.6)
+        axes.plot(row["roc_auc"], number, "o", color=colour, ms=5)
+        names.append(f"{row['slice_by']}: {row['slice']} ({row['n_real']} real, {row['n_fake']} fake)")
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
+    return figure
+
+
+def plot_family_ablation(family_ablation: pl.DataFrame) -> Figure:
+    """Draw the area under the ROC curve of each family alone, and what leaving it out changes, with intervals."""
+    alone = family_ablation.filter(pl.col("kind") != "left out").sort("roc_auc", nulls_last=True)
+    left_out = family_ablation.filter(pl.col("kind") == "left out").sort("difference", descending=True)
+    figure = Figure(figsize=(9.6, max(3.0, 0.3 * len(alone) + 1.2)), layout="constrained")
+    for axes, table, column, title, neutral in zip(
+        figure.subplots(1, 2),
+        (alone, left_out),
+        ("roc_auc", "difference"),
+        ("Each family alone (and the default)", "Change when it is left out of the default"),
+        (0.5, 0.0),
+        strict=True,
+    ):
+        drawn = table.select(column, f"{column}_low", f"{column}_high").rows()
+        _draw_intervals(axes, drawn, table["features"].to_list(), neutral, marked="default")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("AUC, out of fold, 95 % over groups" if column == "roc_auc" else "AUC less that of the default")
+    return figure

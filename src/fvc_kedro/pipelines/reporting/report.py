@@ -1,0 +1,243 @@
+"""The evaluation report: one HTML file that needs no network, read from top to bottom."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, StrictUndefined
+
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.resampling import METRICS
+from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
+
+_TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+_DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+# Metrics as the report names them.
+TITLES = {
+    "roc_auc": "AUC, pooled",
+    "mean_group_auc": "AUC within groups, mean",
+    "average_precision": "Average precision",
+    "base_rate": "Share of fakes, the average precision of chance",
+    "equal_error_rate": "Equal error rate",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "mcc": "Matthews correlation",
+    "f1_score": "F1 of fake",
+    "f1_always_fake": "F1 of always answering fake",
+    "log_loss": "Log-loss",
+    "brier": "Brier score",
+    "expected_calibration_error": "Expected calibration error",
+    "tpr_at_1_percent_fpr": "Fakes found at 1 % false alarms",
+    "tpr_at_5_percent_fpr": "Fakes found at 5 % false alarms",
+    "tpr_at_10_percent_fpr": "Fakes found at 10 % false alarms",
+}
+
+
+def figure_text(value: float | None, low: float | None = None, high: float | None = None, signed: bool = False) -> str:
+    """Write a figure with its interval, such as ``0.573 (0.518 to 0.639)``; a dash where it is not known."""
+    if value is None:
+        return _DASH
+    shape = "+.3f" if signed else ".3f"
+    text = format(value, shape).replace("-", _MINUS)
+    if low is None or high is None:
+        return text
+    bounds = [format(bound, shape).replace("-", _MINUS) for bound in (low, high)]
+    return f"{text} ({bounds[0]} to {bounds[1]})"
+
+
+def write_report(
+    tables: Mapping[str, pl.DataFrame],
+    summary: Mapping[str, float | None],
+    detector: VideoDetector,
+    plots: Mapping[str, bytes],
+    parameters: Mapping[str, Any],
+) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    tables : mapping
+        By the names in ``REPORT_TABLES``.
+    summary : mapping
+        The dataset ``evaluation_summary``.
+    detector : VideoDetector
+        The final one.
+    plots : mapping of str to bytes
+        PNG files by the names in ``REPORT_PLOTS``.
+    parameters : mapping
+        The groups ``svm``, ``evaluation`` and ``reporting``.
+
+    Returns
+    -------
+    str
+        HTML with all pictures in it.
+    """
+    svm = SvmParameters.model_validate(parameters["svm"])
+    evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
+    reporting = ReportingParameters.model_validate(parameters["reporting"])
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["figure"] = figure_text
+    return environment.from_string(_TEMPLATE).render(
+        summary=summary,
+        svm=svm,
+        evaluation=evaluation,
+        plots={name: "data:image/png;base64," + b64encode(picture).decode() for name, picture in plots.items()},
+        corpus=_corpus(tables),
+        headline=_headline(summary),
+        comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
+        titles=TITLES,
+        metrics=[name for name in METRICS if name in TITLES],
+        methods=METHODS,
+        slices=tables["slices"].to_dicts(),
+        mistakes=tables["mistakes"].head(reporting.n_thumbnails).to_dicts(),
+        n_mistakes=len(tables["mistakes"]),
+        ablation=_ablation(tables["family_ablation"]),
+        importance=tables["family_importance"].to_dicts(),
+        curve=tables["learning_curve"].to_dicts(),
+        thresholds=tables["thresholds"].to_dicts(),
+        folds=tables["cv_metrics"].to_dicts(),
+        detector=detector,
+        chosen=_chosen(tables["grid_search"]),
+    )
+
+
+def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
+    """Decide what may be said in a sentence, and what must be said before it."""
+    low, p_value = summary["roc_auc_low"], summary["roc_auc_p_value"]
+    few = bool(summary["few_groups"])
+    surely_above = (p_value is not None and p_value <= 0.05) if few else (low is not None and low > 0.5)
+    return {
+        "few_groups": few,
+        "above_chance": surely_above,
+        "judged_by": "permutation test" if few else "interval",
+        "metadata_separate": bool(summary["metadata_separate"]),
+        "searched_on_test_videos": bool(summary["searched_on_test_videos"]),
+        "below_always_fake": _less(summary["f1_score"], summary["f1_always_fake"]),
+    }
+
+
+def _less(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and first < second
+
+
+def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    videos = tables["folds"].filter(repeat=1).select("video_id")
+    used = tables["corpus_index"].join(videos, on="video_id", how="semi")
+    lost = pl.concat(
+        [
+            tables[name].select(stage=pl.lit(stage), reason="reason")
+            for name, stage in (
+                ("rejected_videos", "rejected"),
+                ("failed_videos", "not measured"),
+                ("failed_scaled_videos", "not scaled"),
+            )
+        ]
+    )
+    return {
+        "n_groups": used["group"].n_unique(),
+        "labels": used.group_by("label").agg(n=pl.len(), n_groups=pl.col("group").n_unique()).sort("label").to_dicts(),
+        "mixed_groups": int((used.group_by("group").agg(pl.col("label").n_unique())["label"] == 2).sum()),
+        "platforms": _counts(used["platform"]),
+        "manipulations": _counts(used.filter(label="fake")["manipulation"]),
+        "codecs": _counts(used["codec"]),
+        "facts": [
+            (title, unit, *(used[name].quantile(share) for share in (0.0, 0.5, 1.0)))
+            for name, title, unit in (
+                ("duration_s", "Duration", "s"),
+                ("width", "Width", "pixels"),
+                ("height", "Height", "pixels"),
+                ("fps", "Frame rate", "1/s"),
+                ("bitrate", "Bitrate", "bit/s"),
+            )
+        ],
+        "lost": lost.group_by("stage", "reason")
+        .agg(n=pl.len())
+        .sort("n", "stage", "reason", descending=[True, False, False])
+        .to_dicts(),
+    }
+
+
+def _counts(values: pl.Series) -> list[tuple[str, int]]:
+    counted = values.fill_null("not stated").value_counts(sort=False)
+    return sorted(((str(value), int(count)) for value, count in counted.rows()), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _comparison(comparison: pl.DataFrame, tests: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = []
+    by_method = {row["method"]: row for row in tests.to_dicts()}
+    for method in comparison["method"].unique(maintain_order=True):
+        figures = {row["metric"]: row for row in comparison.filter(method=method).to_dicts()}
+        rows.append(
+            {
+                "method": method,
+                "about": METHODS[method],
+                "is_detector": method == DETECTOR,
+                "is_baseline": method in (MAJORITY, *METADATA),
+                "figures": figures,
+                "test": by_method.get(method),
+            }
+        )
+    return rows
+
+
+def _ablation(family_ablation: pl.DataFrame) -> list[dict[str, Any]]:
+    order = pl.Enum(["default", "alone", "left out"])
+    return family_ablation.sort(
+        pl.col("kind").cast(order), pl.col("roc_auc"), descending=[False, True], maintain_order=True
+    ).to_dicts()
+
+
+def _chosen(grid_search: pl.DataFrame) -> dict[str, Any]:
+    return grid_search.filter(scope="all", rank=1).row(0, named=True)
+
+
+REPORT_TABLES = (
+    "corpus_index",
+    "rejected_videos",
+    "failed_videos",
+    "failed_scaled_videos",
+    "folds",
+    "grid_search",
+    "cv_metrics",
+    "thresholds",
+    "method_comparison",
+    "method_tests",
+    "learning_curve",
+    "family_ablation",
+    "family_importance",
+    "slices",
+    "mistakes",
+)
+REPORT_PLOTS = (
+    "method_comparison_plot",
+    "permutation_plot",
+    "roc_plot",
+    "precision_recall_plot",
+    "reliability_plot",
+    "score_plot",
+    "confusion_matrix_plot",
+    "fold_comparison_plot",
+    "grid_heat_map",
+    "learning_curve_plot",
+    "slice_plot",
+    "mistake_thumbnails",
+    "verdict_thumbnails",
+    "family_ablation_plot",
+    "family_importance_plot",
+)
+
+
+def assemble_report(**inputs: Any) -> str:
+    """Write the report from its datasets by name; see :func:`write_report`."""
+    return write_report(
+        {name: inputs[name] for name in REPORT_TABLES},
+        inputs["evaluation_summary"],
+        inputs["svm_detector"],
+        {name: inputs[name] for name in REPORT_PLOTS},
+        {name: inputs[name] for name in ("svm", "evaluation", "reporting")},
+    )
