@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 TINY = {
     "execution": {"engine": "serial"},
     "features": {"segment_s": 0.25},
-    "svm": {"n_folds": 3},
-    "reporting": {"n_bootstrap": 100, "n_thumbnails": 4, "ablation_max_rows": 0},
+    "svm": {"n_folds": 3, "n_repeats": 2},
+    "evaluation": {"n_bootstrap": 100, "n_permutations": 3, "max_rows": 0},
+    "reporting": {"n_thumbnails": 4},
 }
 
 

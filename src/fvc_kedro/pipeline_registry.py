@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from fvc_kedro.pipelines import (
+    cross_corpus,
     evaluation,
     feature_engineering,
     ingestion,
@@ -26,5 +27,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         "sample_corpus": sample_corpus.create_pipeline(),
         **stages,
+        "cross_corpus": cross_corpus.create_pipeline(),
         "__default__": sum(stages.values(), Pipeline([])),
     }

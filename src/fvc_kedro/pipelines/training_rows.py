@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from fvc_kedro.learning.cross_validation import Procedure
-from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, outer_folds
+from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, inner_folds, outer_folds
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import Search
 from fvc_kedro.parameters import SvmParameters
@@ -128,3 +128,24 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
             folds[test] = number
         parts.append(videos.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.Series(folds)))
     return pl.concat(parts)
+
+
+def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
+    """Check that videos can be cross-validated, with a search and a calibration inside every training part.
+
+    Parameters
+    ----------
+    videos : DataFrame
+        A row a video, with label and group.
+    parameters : SvmParameters
+
+    Raises
+    ------
+    TooFewGroupsError
+        Saying of which class or for which split.
+    """
+    y, groups = labels_of(videos), groups_of(videos)
+    once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed)
+    for train, _ in (split for splits in once for split in splits):
+        for n_folds in (parameters.search.n_folds, parameters.n_calibration_folds):
+            inner_folds(y[train], groups[train], n_folds, parameters.seed)

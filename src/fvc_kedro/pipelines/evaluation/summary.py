@@ -63,15 +63,18 @@ def summarise_evaluation(
 
 
 def _best_of_metadata(comparison: pl.DataFrame, shortcut_auc: float) -> dict[str, float | None]:
-    found = comparison.filter(pl.col("method").is_in(METADATA), metric="roc_auc").drop_nulls("value").sort("value")
+    """Find the best that metadata reach, pooled or within groups, and whether that separates the classes."""
+    found = comparison.filter(
+        pl.col("method").is_in(METADATA), pl.col("metric").is_in(["roc_auc", "mean_group_auc"])
+    ).drop_nulls("value")
     if found.is_empty():
         return dict.fromkeys(("metadata_roc_auc", "metadata_roc_auc_low", "metadata_separate"))
-    best = found.row(-1, named=True)
-    separate = best["value"] >= shortcut_auc and (best["low"] or 0.0) > 0.5
+    best = found.sort("value").row(-1, named=True)
+    separate = found.filter(pl.col("value") >= shortcut_auc, pl.col("low") > 0.5)
     return {
         "metadata_roc_auc": best["value"],
         "metadata_roc_auc_low": best["low"],
-        "metadata_separate": float(separate),
+        "metadata_separate": float(not separate.is_empty()),
     }
 
 

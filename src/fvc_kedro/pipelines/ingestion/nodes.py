@@ -12,8 +12,10 @@ import polars as pl
 
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
+from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import digest
+from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
 
 LABELS = ("real", "fake")
@@ -63,14 +65,39 @@ def make_video_id(video_path: str) -> str:
 
 
 def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]) -> pl.DataFrame:
-    """Check a manifest before any video is opened.
+    """Check the manifest of a corpus to train on before any video is opened.
+
+    Parameters
+    ----------
+    corpus_manifest : DataFrame
+        As of :func:`read_manifest`.
+    ingestion, svm : dict
+        Parameters.
+
+    Returns
+    -------
+    DataFrame
+        As of :func:`read_manifest`.
+
+    Raises
+    ------
+    ManifestError
+        If a column is missing, a class is missing, or there are too few groups to cross-validate with.
+    """
+    rows = read_manifest(corpus_manifest, ingestion)
+    _check_classes_and_groups(rows, SvmParameters.model_validate(svm))
+    return rows
+
+
+def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> pl.DataFrame:
+    """Read the rows of a manifest, and what speaks against each.
 
     Parameters
     ----------
     corpus_manifest : DataFrame
         Text columns ``video_path``, ``label``, ``group`` and, where known, ``platform``, ``subset``,
         ``manipulation``. Other columns are passed over.
-    ingestion, svm : dict
+    ingestion : dict
         Parameters.
 
     Returns
@@ -82,7 +109,7 @@ def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm
     Raises
     ------
     ManifestError
-        If a column is missing, a class is missing, or there are fewer groups than folds.
+        If a column is missing.
     """
     alone = IngestionParameters.model_validate(ingestion).every_video_stands_alone
     manifest = corpus_manifest.rename({name: name.strip().lower() for name in corpus_manifest.columns})
@@ -99,9 +126,7 @@ def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm
         *columns,
     )
     rows = rows.with_columns(pl.col("label").str.to_lowercase()).with_columns(reason=_row_reason())
-    rows = _mark_repeated_paths(rows)
-    _check_classes_and_groups(rows, SvmParameters.model_validate(svm).n_folds)
-    return rows
+    return _mark_repeated_paths(rows)
 
 
 def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
@@ -147,7 +172,7 @@ def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _check_classes_and_groups(rows: pl.DataFrame, n_folds: int) -> None:
+def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> None:
     usable = rows.filter(pl.col("reason").is_null())
     counts = {label: usable.filter(pl.col("label") == label).height for label in LABELS}
     if not all(counts.values()):
@@ -156,12 +181,13 @@ def _check_classes_and_groups(rows: pl.DataFrame, n_folds: int) -> None:
             f"both classes are needed, the manifest has {counts['real']} usable rows labelled real and "
             f"{counts['fake']} labelled fake (labels seen: {seen})"
         )
-    n_groups = usable["group"].n_unique()
-    if n_groups < n_folds:
+    try:
+        check_foldable(usable.unique("video_id", keep="first", maintain_order=True), parameters)
+    except TooFewGroupsError as error:
         raise ManifestError(
-            f"the manifest has {n_groups} groups, fewer than the {n_folds} folds of svm.n_folds: "
-            f"add videos of other groups, or lower it with --params svm.n_folds={max(n_groups, 2)}"
-        )
+            f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
+            f"{parameters.n_folds}, svm.outer {parameters.outer}): {error}"
+        ) from error
 
 
 def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:

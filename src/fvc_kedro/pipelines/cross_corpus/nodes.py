@@ -1,0 +1,133 @@
+"""The detector on a corpus that it was not trained on."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from fvc_kedro.learning.cross_validation import judge
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.resampling import draw_groups
+from fvc_kedro.learning.resampling import judge as judge_probabilities
+from fvc_kedro.parameters import EvaluationParameters, SvmParameters
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, new_axes
+from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of, rows_of, units_of
+
+logger = logging.getLogger(__name__)
+
+PREDICTION_SCHEMA = {
+    "video_id": pl.String,
+    "video_path": pl.String,
+    "label": pl.String,
+    "group": pl.String,
+    "in_training": pl.Boolean,
+    "margin": pl.Float64,
+    "probability": pl.Float64,
+    "verdict": pl.String,
+}
+METRIC_SCHEMA = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+
+
+def judge_other_corpus(
+    other_segment_features: pl.DataFrame,
+    other_features_metadata: pl.DataFrame,
+    other_index: pl.DataFrame,
+    corpus_index: pl.DataFrame,
+    training_table: pl.DataFrame,
+    svm_detector: VideoDetector,
+    svm: dict[str, Any],
+) -> pl.DataFrame:
+    """Judge the videos of another corpus.
+
+    Returns
+    -------
+    DataFrame
+        A row a video, sorted: video_id, video_path, label, group, ``in_training`` (whether the detector was trained on
+        a video of the same group or the same content), ``margin``, ``probability`` of fake, ``verdict``.
+
+    Raises
+    ------
+    TrainingDataError
+        If the detector needs features that were not measured on the other corpus, or no video was.
+    """
+    units = units_of(other_segment_features, other_features_metadata, SvmParameters.model_validate(svm).unit)
+    missing = sorted(set(svm_detector.feature_names_in_) - set(units.columns))
+    if missing:
+        raise TrainingDataError(
+            f"the detector needs {len(missing)} features that are not measured on another corpus, such as "
+            f"{missing[:3]}: train it with svm.feature_sets=[original] and families that are in features.families"
+        )
+    if units.is_empty():
+        raise TrainingDataError(
+            "no video of the other corpus could be measured: other_rejected_videos and other_failed_videos say why"
+        )
+    rows = rows_of(units.select(*KEY_COLUMNS, "segment", *svm_detector.feature_names_in_))
+    judged = judge(svm_detector, rows)
+    margins, probability = (np.array(values) for values in zip(*judged.values(), strict=True))
+    verdicts_of = svm_detector.verdicts_
+    verdicts = verdicts_of(probability) if verdicts_of else np.full(len(judged), "inconclusive")
+    trained = training_table.select("video_id").unique().join(corpus_index, on="video_id", how="inner")
+    known = pl.col("group").is_in(trained["group"].unique().to_list()) | pl.col("sha256").is_in(
+        trained["sha256"].unique().to_list()
+    )
+    found = pl.DataFrame({"video_id": list(judged), "margin": margins, "probability": probability, "verdict": verdicts})
+    return (
+        found.join(other_index, on="video_id", how="left", maintain_order="left")
+        .with_columns(in_training=known)
+        .select(PREDICTION_SCHEMA.keys())
+        .sort("video_id")
+    )
+
+
+def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:
+    """Compute the metrics on the videos whose group had no part in training.
+
+    Returns
+    -------
+    DataFrame
+        A row a metric: value and 95 % interval by a bootstrap over groups; then ``n_videos``, ``n_groups`` and
+        ``n_left_out`` (videos that share a group or their content with the training corpus) as values.
+
+    Raises
+    ------
+    TrainingDataError
+        If no video of one class is left.
+    """
+    settings = EvaluationParameters.model_validate(evaluation)
+    unseen = other_predictions.filter(~pl.col("in_training"))
+    n_left_out = len(other_predictions) - len(unseen)
+    y, groups = labels_of(unseen), groups_of(unseen)
+    if np.unique(y).size < 2:
+        raise TrainingDataError(
+            f"of the {len(other_predictions)} videos judged, {n_left_out} share a group or their content with the "
+            f"training corpus, and the rest has {int(np.sum(y == 0))} real and {int(np.sum(y == 1))} fake ones: both are "
+            "needed. If groups of the two manifests bear the same names by chance, rename them"
+        )
+    if n_left_out:
+        logger.warning("%d videos share a group or their content with the training corpus: left out", n_left_out)
+    counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
+    figures = judge_probabilities(y, unseen["probability"].to_numpy(), groups, counts)
+    value, low, high = figures["roc_auc"]
+    logger.info("AUC on the other corpus: %.3f (95 %% over groups: %.3f to %.3f)", value, low, high)
+    rows: list[tuple[Any, ...]] = [(name, *figure) for name, figure in figures.items()]
+    numbers = {"n_videos": len(unseen), "n_groups": np.unique(groups).size, "n_left_out": n_left_out}
+    rows += [(name, float(number), None, None) for name, number in numbers.items()]
+    return pl.DataFrame(rows, schema=METRIC_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def plot_other_roc(other_predictions: pl.DataFrame, other_metrics: pl.DataFrame) -> Figure:
+    """Draw the ROC curve on the other corpus."""
+    unseen = other_predictions.filter(~pl.col("in_training"))
+    auc = other_metrics.filter(metric="roc_auc")["value"].item()
+    figure, axes = new_axes("ROC on another corpus", "false positive rate (real called fake)", "true positive rate")
+    axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
+    false_positive_rate, true_positive_rate, _ = roc_curve(labels_of(unseen), unseen["probability"].to_numpy())
+    axes.plot(false_positive_rate, true_positive_rate, color=FAKE, lw=2.2, label=f"AUC {auc:.3f}")
+    axes.legend(loc="lower right")
+    return figure
