@@ -20,7 +20,7 @@ from fvc_kedro.learning.folds import (
     grouped_sample,
     inner_folds,
 )
-from fvc_kedro.learning.metrics import classification_metrics, group_bootstrap_interval, mean_group_auc, roc_auc
+from fvc_kedro.learning.metrics import classification_metrics, mean_group_auc, roc_auc
 from fvc_kedro.learning.rows import Rows, by_video
 from fvc_kedro.learning.search import Search, search_grid
 
@@ -434,34 +434,6 @@ def test_a_part_of_one_class_has_no_auc():
     assert found["average_precision"] is None
     assert found["accuracy"] == 0.5
     assert found["balanced_accuracy"] == 0.5
-
-
-def test_the_interval_brackets_the_estimate_and_narrows_with_groups():
-    widths = []
-    for n_groups in (10, 160):
-        table, y, groups = corpus(n_groups=n_groups, separation=0.5)
-        scores = table["f0"].to_numpy()
-        low, high = group_bootstrap_interval(roc_auc_score, y, scores, groups, 300, 0)
-        assert low < roc_auc_score(y, scores) < high
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2
-
-
-def test_groups_are_drawn_whole():
-    seen = set()
-
-    def record(y, scores):
-        seen.add(tuple(np.unique(scores, return_counts=True)[1] % 3))
-        return 0.5
-
-    y, scores = np.tile([0, 1, 1], 4), np.repeat(np.arange(4.0), 3)
-    group_bootstrap_interval(record, y, scores, scores.astype(str), 50, 0)
-    assert {remainder for counts in seen for remainder in counts} == {0}
-
-
-def test_one_group_of_one_class_has_no_interval():
-    low, high = group_bootstrap_interval(roc_auc_score, np.ones(3, int), np.arange(3.0), np.array(list("aab")), 100, 0)
-    assert np.isnan([low, high]).all()
 
 
 def test_a_sample_that_cannot_be_folded_gives_way_to_all_rows():

@@ -26,8 +26,17 @@ TABLES = (
     "05_model_input/training_table",
     "06_models/svm/grid_search",
     "07_model_output/cv_metrics",
+    "07_model_output/method_predictions",
     "07_model_output/oof_predictions",
+    "07_model_output/thresholds",
     "08_reporting/family_ablation",
+    "08_reporting/family_importance",
+    "08_reporting/learning_curve",
+    "08_reporting/method_comparison",
+    "08_reporting/method_tests",
+    "08_reporting/mistakes",
+    "08_reporting/permutation_test",
+    "08_reporting/slices",
 )
 
 
@@ -56,9 +65,11 @@ def test_blur_is_told_from_sharpness(tiny_run):
 
 
 def test_folds_keep_groups_whole(tiny_run):
-    folds = table(tiny_run, "05_model_input/folds")
-    assert folds["fold"].unique().sort().to_list() == [1, 2, 3]
-    for fold in (1, 2, 3):
+    repeats = table(tiny_run, "05_model_input/folds")
+    assert repeats["repeat"].unique().sort().to_list() == [1, 2]
+    assert repeats["fold"].unique().sort().to_list() == [1, 2, 3]
+    for repeat, fold in ((repeat, fold) for repeat in (1, 2) for fold in (1, 2, 3)):
+        folds = repeats.filter(pl.col("repeat") == repeat)
         test = (folds["fold"] == fold).to_numpy()
         assert_disjoint(folds["group"].to_numpy().astype(str), (~test).nonzero()[0], test.nonzero()[0])
 
@@ -77,16 +88,15 @@ def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
 
 
 def test_plots_are_written(tiny_run):
-    plots = sorted(path.name for path in (Path(tiny_run["data_root"]) / "08_reporting").glob("*.png"))
-    assert plots == [
-        "confusion_matrix.png",
-        "family_ablation.png",
-        "fold_comparison.png",
-        "grid_heat_map.png",
-        "precision_recall.png",
-        "roc.png",
-        "verdict_thumbnails.png",
-    ]
+    folder = Path(tiny_run["data_root"]) / "08_reporting"
+    expected = {
+        Path(entry["filepath"]).name
+        for name, entry in yaml.safe_load((REPOSITORY / "conf/base/catalog.yml").read_text()).items()
+        if name.endswith(("_plot", "_thumbnails", "_map")) and not name.startswith("other_")
+    }
+    assert {path.name for path in folder.glob("*.png")} == expected
+    assert len(expected) == 15
+    assert all((folder / name).stat().st_size > 3000 for name in expected)
 
 
 def test_two_runs_give_equal_bytes_on_one_worker_and_on_two(tiny_run, tmp_path, run_pipeline):
@@ -177,7 +187,7 @@ def test_broken_videos_cost_only_themselves(tiny_corpus, tmp_path, run_pipeline)
     [
         ("video_path,label\na.mp4,real\nb.mp4,fake\n", "every_video_stands_alone=true"),
         ("video_path,label,group\na.mp4,real,1\nb.mp4,real,2\n", "both classes are needed"),
-        ("video_path,label,group\na.mp4,real,1\nb.mp4,fake,2\n", "fewer than the 3 folds"),
+        ("video_path,label,group\na.mp4,real,1\nb.mp4,fake,2\n", "2 groups, too few to cross-validate"),
         ('video_path,label,group\n"a.mp4,real,1\n', "."),
         ("", "cannot be read as a CSV"),
     ],
@@ -212,9 +222,9 @@ def test_families_are_ablated_in_a_run(tiny_run, run_pipeline, tmp_path):
 
     shutil.copytree(tiny_run["data_root"], tmp_path / "out")
     svm = {"n_folds": 3, "families": ["noise", "blockiness"], "grid": {"C": [1], "kernel": ["linear"]}}
-    reporting = {"n_bootstrap": 100, "n_thumbnails": 4, "ablation_max_rows": 100}
-    parameters = tiny_run | {"data_root": str(tmp_path / "out"), "svm": svm, "reporting": reporting}
-    run_pipeline("svm_training", "reporting", **parameters)
+    evaluation = {"n_bootstrap": 100, "n_permutations": 3, "max_rows": 100, "learning_curve": [0.6]}
+    parameters = tiny_run | {"data_root": str(tmp_path / "out"), "svm": svm, "evaluation": evaluation}
+    run_pipeline("svm_training", "evaluation", "reporting", **parameters)
     ablation = table(parameters, "08_reporting/family_ablation")
     assert set(ablation.filter(pl.col("kind") == "left out")["features"]) == {"noise", "blockiness"}
     assert set(ablation.filter(pl.col("kind") == "alone")["features"]) >= set(PARAMETERS["features"]["families"])
@@ -234,4 +244,4 @@ def test_segments_are_measured_and_averaged(tiny_run):
     assert means["noise_level_mean"].to_list() == pytest.approx(videos["noise_level_mean"].to_list())
     training_table = table(tiny_run, "05_model_input/training_table")
     assert training_table.select("video_id", "segment").equals(segments.select("video_id", "segment"))
-    assert len(table(tiny_run, "05_model_input/folds")) == 12
+    assert len(table(tiny_run, "05_model_input/folds").filter(repeat=1)) == 12

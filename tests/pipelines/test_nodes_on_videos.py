@@ -16,7 +16,7 @@ from fvc_kedro.forensics import feature_names
 from fvc_kedro.parameters import LimitParameters
 from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 from fvc_kedro.pipelines.ingestion import nodes as ingestion
-from fvc_kedro.pipelines.reporting import nodes as reporting
+from fvc_kedro.pipelines.reporting import plots as reporting
 from fvc_kedro.pipelines.scaling.nodes import describe_scaled_videos, scale_videos
 from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray
 
@@ -39,7 +39,11 @@ GOOD = (("a.mp4", "real", "1"), ("b.mp4", "fake", "1"), ("c.mp4", "Real ", "2"),
 
 
 def check(table, **changes):
-    return ingestion.check_manifest(table, PARAMETERS["ingestion"] | changes, SVM_2)
+    return ingestion.read_manifest(table, PARAMETERS["ingestion"] | changes)
+
+
+def check_to_train(table, **changes):
+    return ingestion.check_manifest(table, PARAMETERS["ingestion"], SVM_2 | changes)
 
 
 def reasons(checked):
@@ -59,12 +63,23 @@ def test_a_good_manifest_passes():
         (manifest(("a.mp4", "real"), columns=("path", "label")), r"lacks the columns \['video_path'\]"),
         (manifest(("a.mp4", "real"), columns=("video_path", "label")), "no column 'group'.*every_video_stands_alone"),
         (manifest(*GOOD[::2]), "2 usable rows labelled real and 0 labelled fake"),
-        (manifest(*GOOD[:2]), "1 groups, fewer than the 2 folds"),
+        (manifest(*GOOD[:2]), "1 groups, too few to cross-validate.*at least 3 groups"),
     ],
 )
 def test_a_wrong_manifest_is_told_how_to_be_mended(table, message):
     with pytest.raises(ingestion.ManifestError, match=message):
-        check(table)
+        check_to_train(table)
+
+
+def test_a_manifest_that_can_be_trained_on_passes_unchanged():
+    rows = [(f"{label}{group}.mp4", label, f"{group}") for group in range(4) for label in ("real", "fake")]
+    assert check_to_train(manifest(*rows)).equals(check(manifest(*rows)))
+
+
+def test_a_class_of_one_group_is_told_before_anything_is_measured():
+    rows = [(f"real{group}.mp4", "real", f"{group}") for group in range(6)] + [("fake.mp4", "fake", "x")]
+    with pytest.raises(ingestion.ManifestError, match=r"7 groups, too few.*1 with fake|one class only"):
+        check_to_train(manifest(*rows), outer="stratified_groups")
 
 
 def test_every_video_may_be_declared_to_stand_alone():
@@ -328,9 +343,3 @@ def test_plots_are_drawn_also_where_a_fold_has_one_class():
     ]
     assert all(isinstance(figure, Figure) for figure in figures)
     assert len(figures[-1].axes) == 5
-    summary = reporting.summarise_evaluation(
-        predictions(), cv_metrics, pl.DataFrame(), pl.DataFrame(), PARAMETERS["reporting"] | {"n_bootstrap": 200}
-    )
-    assert summary["roc_auc_low"] <= summary["roc_auc"] <= summary["roc_auc_high"]
-    assert (summary["n_videos"], summary["n_groups"], summary["n_folds"]) == (12, 6, 3)
-    assert summary["f1_always_fake"] == pytest.approx(2 * 8 / (2 * 8 + 4))

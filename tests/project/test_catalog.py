@@ -38,7 +38,7 @@ def test_every_node_has_a_name_of_its_own(registered):
 
 
 def test_the_default_pipeline_is_the_sum_of_the_stages(registered):
-    stages = ("ingestion", "feature_engineering", "scaling", "svm_training", "reporting")
+    stages = ("ingestion", "feature_engineering", "scaling", "svm_training", "evaluation", "reporting")
     nodes = {node.name for stage in stages for node in registered[stage].nodes}
     assert {node.name for node in registered["__default__"].nodes} == nodes
 

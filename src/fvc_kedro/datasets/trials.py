@@ -92,15 +92,13 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
                 failures[key] = result
             else:
                 self._write(key, result)
-        contents = {
-            "keys": {name: key for name, key in keys.items() if key not in failures},
-            "failures": {name: failures[key] for name, key in keys.items() if key in failures},
-        }
-        write_json(self._contents, contents)
+        done = [(name, key) for name, key in keys.items() if key not in failures]
+        reasons = {name: failures[key] for name, key in keys.items() if key in failures}
+        write_json(self._contents, {"trials": done, "failures": reasons})
 
     def load(self) -> Outcomes[pl.DataFrame]:
         contents = read_json(self._contents)
-        values = {name: pl.read_parquet(self._file(key)) for name, key in contents["keys"].items()}
+        values = {name: pl.read_parquet(self._file(key)) for name, key in contents["trials"]}
         return Outcomes(values, contents["failures"])
 
     def _write(self, key: str, table: pl.DataFrame) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -13,7 +11,6 @@ from fvc_kedro.learning.folds import Groups, Labels
 
 CLASSES = ("real", "fake")
 Scores = NDArray[np.float64]
-Metric = Callable[[Labels, Scores, NDArray[np.int64]], float]
 
 
 def classification_metrics(y: Labels, probability: Scores) -> dict[str, float | None]:
@@ -91,49 +88,3 @@ def mean_group_auc(y: Labels, scores: Scores, groups: Groups) -> float:
     """
     values = [roc_auc(y[groups == name], scores[groups == name]) for name in np.unique(groups)]
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-
-def group_bootstrap_interval(
-    metric: Callable[[Labels, Scores], float],
-    y: Labels,
-    scores: Scores,
-    groups: Groups,
-    n_resamples: int,
-    seed: int,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile interval of a metric when whole groups are drawn with replacement.
-
-    Parameters
-    ----------
-    metric : callable, (y, scores) -> float
-    y, groups : ndarray, shape (n_videos,)
-    scores : ndarray, shape (n_videos,) or (n_videos, n_scores)
-        What the metric takes beside the truth; several columns for a difference of paired scores.
-    n_resamples : int
-    seed : int
-    level : float
-        Coverage aimed at, between 0 and 1.
-
-    Returns
-    -------
-    (low, high)
-        NaN both where no resample holds both classes.
-
-    References
-    ----------
-    Field & Welsh, "Bootstrapping clustered data", 2007.
-    """
-    generator = np.random.default_rng(seed)
-    names = np.unique(groups)
-    members = [np.flatnonzero(groups == name) for name in names]
-    values = []
-    for _ in range(n_resamples):
-        rows = np.concatenate([members[i] for i in generator.integers(len(names), size=len(names))])
-        if np.unique(y[rows]).size == 2:
-            values.append(metric(y[rows], scores[rows]))
-    if not values:
-        return float("nan"), float("nan")
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)

@@ -106,8 +106,8 @@ def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str,
     if np.unique(y).size < 2:
         raise TrainingDataError(
             f"of the {len(other_predictions)} videos judged, {n_left_out} share a group or their content with the "
-            f"training corpus, and the rest has {int(np.sum(y == 0))} real and {int(np.sum(y == 1))} fake ones: both are "
-            "needed. If groups of the two manifests bear the same names by chance, rename them"
+            f"training corpus, and the rest has {int(np.sum(y == 0))} real and {int(np.sum(y == 1))} fake ones: both "
+            "are needed. If groups of the two manifests bear the same names by chance, rename them"
         )
     if n_left_out:
         logger.warning("%d videos share a group or their content with the training corpus: left out", n_left_out)

@@ -9,17 +9,24 @@ from matplotlib.figure import Figure
 from conftest import REPOSITORY
 from fvc_kedro.forensics import FAMILIES, feature_names
 from fvc_kedro.forensics.region import PLACES
-from fvc_kedro.pipelines.reporting.ablation import (
+from fvc_kedro.pipelines.evaluation.ablation import (
     ABLATION_SCHEMA,
-    ablate_families,
     choices_of_features,
-    plot_family_ablation,
+    plan_ablation,
+    tabulate_ablation,
 )
+from fvc_kedro.pipelines.reporting.plots import plot_family_ablation
 from fvc_kedro.pipelines.svm_training.nodes import make_folds
+from trials import SERIAL, outcomes
 
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 SVM = PARAMETERS["svm"] | {"families": ["chroma", "dct"], "grid": {"C": [1], "kernel": ["linear"]}, "n_folds": 3}
-REPORTING = PARAMETERS["reporting"] | {"n_bootstrap": 100}
+EVALUATION = PARAMETERS["evaluation"] | {"n_bootstrap": 100}
+
+
+def ablate_families(table, segments, videos, folds, svm, evaluation):
+    batch = plan_ablation(table, segments, videos, folds, svm, evaluation, SERIAL)
+    return tabulate_ablation(outcomes(batch), evaluation)
 
 
 def tables(n_groups=9, seed=0):
@@ -48,7 +55,7 @@ def tables(n_groups=9, seed=0):
 
 @pytest.fixture(scope="module")
 def ablation():
-    return ablate_families(*tables(), SVM, REPORTING)
+    return ablate_families(*tables(), SVM, EVALUATION)
 
 
 def row(table, name, kind):
@@ -87,11 +94,11 @@ def test_intervals_hold_their_figure(ablation):
 
 
 def test_equal_inputs_give_equal_ablations(ablation):
-    assert ablate_families(*tables(), SVM, REPORTING).equals(ablation)
+    assert ablate_families(*tables(), SVM, EVALUATION).equals(ablation)
 
 
 def test_the_ablation_can_be_left_out():
-    empty = ablate_families(*tables(), SVM, REPORTING | {"ablation_max_rows": 0})
+    empty = ablate_families(*tables(), SVM, EVALUATION | {"max_rows": 0})
     assert empty.is_empty()
     assert dict(empty.schema) == ABLATION_SCHEMA
     assert isinstance(plot_family_ablation(empty), Figure)
@@ -115,17 +122,17 @@ def test_what_is_trained_on_beside_the_families_stays_in():
     scaled = table.select("video_id", "label", "group", "segment").with_columns(
         scaled_edges=pl.Series(np.random.default_rng(0).normal(size=len(table)))
     )
-    alone = ablate_families(scaled, segments, videos, folds, SVM | {"feature_sets": ["scaled"]}, REPORTING)
+    alone = ablate_families(scaled, segments, videos, folds, SVM | {"feature_sets": ["scaled"]}, EVALUATION)
     assert row(alone, "default", "default")["n_features"] == 1
     assert alone.filter(pl.col("kind") == "left out").is_empty()
-    both = ablate_families(table.hstack(scaled.select("scaled_edges")), segments, videos, folds, SVM, REPORTING)
+    both = ablate_families(table.hstack(scaled.select("scaled_edges")), segments, videos, folds, SVM, EVALUATION)
     assert row(both, "chroma", "left out")["n_features"] == len(feature_names(["dct"])) + 1
 
 
 def test_too_many_rows_are_not_ablated(caplog):
-    empty = ablate_families(*tables(), SVM, REPORTING | {"ablation_max_rows": 107})
+    empty = ablate_families(*tables(), SVM, EVALUATION | {"max_rows": 107})
     assert empty.is_empty()
-    assert "108 rows are more than reporting.ablation_max_rows, 107" in caplog.text
+    assert "108 rows are more than evaluation.max_rows, 107" in caplog.text
 
 
 def test_the_plot_shows_every_choice(ablation):
