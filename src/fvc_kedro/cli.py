@@ -57,16 +57,28 @@ def headline(summary: dict[str, Any], place: Path) -> str:
     interval = "no interval: too few groups"
     if summary["roc_auc_low"] is not None:
         interval = f"95 % interval {summary['roc_auc_low']:.3f} to {summary['roc_auc_high']:.3f}, over groups"
+    test = f"share of {summary['n_permutations']:.0f} trainings with permuted labels that do as well"
+    warnings = []
+    if summary["few_groups"]:
+        warnings.append("! few groups: go by the permutation test rather than the interval")
+    if summary["metadata_separate"]:
+        warnings.append("! this corpus can be solved without looking at a pixel: metadata alone separate the classes")
+    if summary["searched_on_test_videos"]:
+        warnings.append("! optimistic: C and kernel were searched on the test videos too (svm.search.mode is global)")
     return "\n".join(
         [
             "",
-            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
-            f"({summary['n_rejected']:.0f} rejected, {summary['n_failed']:.0f} failed)",
+            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds, "
+            f"{summary['n_repeats']:.0f} repeats ({summary['n_rejected']:.0f} rejected, {summary['n_failed']:.0f} failed)",
             f"  AUC       {_figure(summary['roc_auc'])}   ({interval})",
             f"  in groups {_figure(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
-            f"  F1        {_figure(summary['f1_score'])}   (always answering fake: {summary['f1_always_fake']:.3f})",
+            f"  p-value   {_figure(summary['roc_auc_p_value'])}   ({test})",
+            f"  metadata  {_figure(summary['metadata_roc_auc'])}   (best AUC without looking at a pixel)",
+            f"  F1        {_figure(summary['f1_score'])}   (always answering fake: {_figure(summary['f1_always_fake'])})",
             f"  accuracy  {_figure(summary['accuracy'])}",
+            *warnings,
             "",
+            f"report       {place / '08_reporting' / 'report.html'}",
             f"features     {place / '04_feature' / 'features_metadata.parquet'}",
             f"fold models  {place / '06_models' / 'svm'}/fold_N/model.joblib, metrics.json beside each",
             f"detector     {place / '06_models' / 'svm' / 'final' / 'model.joblib'}",

@@ -16,7 +16,9 @@ from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmP
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+_BETTER, _NOT_SHOWN = "Better than chance", "Not shown to be better than chance"
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+_FIRST_METRICS = ("roc_auc", "mean_group_auc")
 # Metrics as the report names them.
 TITLES = {
     "roc_auc": "AUC, pooled",
@@ -91,6 +93,7 @@ def write_report(
         headline=_headline(summary),
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
         titles=TITLES,
+        further_metrics=[name for name in METRICS if name not in _FIRST_METRICS and METRICS[name] is not None],
         metrics=[name for name in METRICS if name in TITLES],
         methods=METHODS,
         slices=tables["slices"].to_dicts(),
@@ -108,17 +111,25 @@ def write_report(
 
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
     """Decide what may be said in a sentence, and what must be said before it."""
-    low, p_value = summary["roc_auc_low"], summary["roc_auc_p_value"]
     few = bool(summary["few_groups"])
-    surely_above = (p_value is not None and p_value <= 0.05) if few else (low is not None and low > 0.5)
     return {
         "few_groups": few,
-        "above_chance": surely_above,
+        "claim": _claim_of_test(summary["roc_auc_p_value"]) if few else _claim_of_interval(summary["roc_auc_low"]),
         "judged_by": "permutation test" if few else "interval",
         "metadata_separate": bool(summary["metadata_separate"]),
         "searched_on_test_videos": bool(summary["searched_on_test_videos"]),
         "below_always_fake": _less(summary["f1_score"], summary["f1_always_fake"]),
     }
+
+
+def _claim_of_test(p_value: float | None) -> str:
+    if p_value is None or p_value > 0.05:
+        return _NOT_SHOWN
+    return _BETTER if p_value <= 0.01 else "Some sign of being better than chance, no more"
+
+
+def _claim_of_interval(low: float | None) -> str:
+    return _BETTER if low is not None and low > 0.5 else _NOT_SHOWN
 
 
 def _less(first: float | None, second: float | None) -> bool:
