@@ -26,7 +26,7 @@ from fvc_kedro.learning.cross_validation import out_of_fold
 from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.svm_training.nodes import make_folds
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, search_of, splits_of, units_of
+from fvc_kedro.pipelines.training_rows import procedure_of, rows_of, splits_of, units_of
 
 WHOLE_PICTURE = ["cooccurrence", "spectrum", "sharpness", "noise", "blockiness", "temporal", "dct", "chroma"]
 FAMILIES = {
@@ -69,11 +69,10 @@ def main() -> None:
             parameters = SvmParameters.model_validate(svm | changes | {"seed": seed})
             table = units_of(segments, videos, parameters.unit)
             table = table.select("video_id", "label", "group", "segment", *feature_names(parameters.families))
-            splits = list(splits_of(table, make_folds(table, svm | changes | {"seed": seed})).values())
-            _, scores = out_of_fold(rows_of(table), splits, search_of(parameters), parameters.n_calibration_folds)
-            truth = videos.sort("video_id")
-            y, groups = labels_of(truth), groups_of(truth)
-            figures.append((roc_auc(y, scores), mean_group_auc(y, scores, groups)))
+            folds = make_folds(table, svm | changes | {"seed": seed, "n_repeats": 1})
+            found = out_of_fold(rows_of(table), list(splits_of(table, folds).values()), procedure_of(parameters))
+            scores = found.probability
+            figures.append((roc_auc(found.y, scores), mean_group_auc(found.y, scores, found.groups)))
         pooled, within = np.mean(figures, axis=0)
         results[name] = {"roc_auc": round(float(pooled), 3), "mean_group_auc": round(float(within), 3)}
     print(json.dumps(results, indent=1))

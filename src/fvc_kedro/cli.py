@@ -68,13 +68,14 @@ def headline(summary: dict[str, Any], place: Path) -> str:
     return "\n".join(
         [
             "",
-            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds, "
-            f"{summary['n_repeats']:.0f} repeats ({summary['n_rejected']:.0f} rejected, {summary['n_failed']:.0f} failed)",
+            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
+            f"drawn {summary['n_repeats']:.0f} times ({summary['n_rejected']:.0f} rejected, "
+            f"{summary['n_failed']:.0f} failed)",
             f"  AUC       {_figure(summary['roc_auc'])}   ({interval})",
             f"  in groups {_figure(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
             f"  p-value   {_figure(summary['roc_auc_p_value'])}   ({test})",
             f"  metadata  {_figure(summary['metadata_roc_auc'])}   (best AUC without looking at a pixel)",
-            f"  F1        {_figure(summary['f1_score'])}   (always answering fake: {_figure(summary['f1_always_fake'])})",
+            f"  F1        {_figure(summary['f1_score'])}   (always fake: {_figure(summary['f1_always_fake'])})",
             f"  accuracy  {_figure(summary['accuracy'])}",
             *warnings,
             "",
