@@ -14,6 +14,12 @@ from fvc_kedro.learning.folds import Groups, Labels
 CLASSES = ("real", "fake")
 Scores = NDArray[np.float64]
 Metric = Callable[[Labels, Scores, NDArray[np.int64]], float]
+_SHORT = {"f1_score": "f1"}
+
+
+def column_of_metric(metric: str) -> str:
+    """Name the column that holds a metric of test videos in tables, such as ``test_f1`` for ``f1_score``."""
+    return f"test_{_SHORT.get(metric, metric)}"
 
 
 def classification_metrics(y: Labels, probability: Scores) -> dict[str, float | None]:

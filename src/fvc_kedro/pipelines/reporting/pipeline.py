@@ -1,8 +1,9 @@
-"""Out-of-fold predictions and metrics in; the summary and the plots out."""
+"""Out-of-fold predictions and metrics in; the summary, the plots and the database of all tables out."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
 from fvc_kedro.pipelines.reporting.ablation import ablate_families, plot_family_ablation
+from fvc_kedro.pipelines.reporting.database import TABLES, gather_tables
 from fvc_kedro.pipelines.reporting.nodes import (
     plot_confusion_matrix,
     plot_fold_comparison,
@@ -41,6 +42,12 @@ def create_pipeline() -> Pipeline:
                 ["oof_predictions", "corpus_index", "corpus_videos", "params:reporting"],
                 "verdict_thumbnails",
                 name="plot_verdicts",
+            ),
+            node(
+                gather_tables,
+                {name: name for name in ("fold_metrics", *TABLES)},
+                "results_database",
+                name="build_results_database",
             ),
         ]
     )
