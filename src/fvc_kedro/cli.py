@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from kedro.config import MissingConfigException
+from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import AbstractDataset
+from kedro.utils import find_kedro_project
+
+ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
+DATA_ROOT = click.option(
+    "--data-root", default=None, help="Folder that the results were written under, if not the usual one."
+)
 
 
 @click.group(name="fvc_kedro")
@@ -16,20 +27,75 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--env", default=None, help="Configuration environment, such as fvc.")
-@click.option("--data-root", default=None, help="Folder that the results were written under, if not the usual one.")
+@ENV
+@DATA_ROOT
 def results(env: str | None, data_root: str | None) -> None:
     """Print the headline figures of the last run and where its results lie."""
-    project = Path.cwd()
-    bootstrap_project(project)
-    runtime = {"data_root": data_root} if data_root else {}
-    with KedroSession.create(project_path=project, env=env, runtime_params=runtime) as session:
-        catalog = session.load_context().catalog  # type: ignore[attr-defined]
-        if not catalog.exists("evaluation_summary"):
-            raise click.ClickException("there are no results yet: run kedro run first")
-        summary = catalog.load("evaluation_summary")
-        place = Path(str(catalog["evaluation_summary"]._filepath)).parent.parent
-    click.echo(headline(summary, place))
+    entry = catalog_entry("evaluation_summary", env, data_root)
+    dataset = AbstractDataset.from_config("evaluation_summary", entry)
+    if not dataset.exists():
+        raise click.ClickException("there are no results yet: run kedro run first")
+    click.echo(headline(dataset.load(), Path(entry["filepath"]).parent.parent))
+
+
+@cli.command()
+@click.argument("query", required=False)
+@click.option("--question", metavar="NAME", help="Ask a question that stands ready; --list names them.")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the query from a file.",
+)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the answer is laid out.",
+)
+@click.option("--list", "listing", is_flag=True, help="List the tables and the questions that stand ready.")
+@ENV
+@DATA_ROOT
+def sql(
+    query: str | None,
+    question: str | None,
+    file: Path | None,
+    layout: str,
+    listing: bool,
+    env: str | None,
+    data_root: str | None,
+) -> None:
+    """Ask the results in SQL: QUERY is one statement, - reads it from standard input.
+
+    The tables are those of kedro run --pipelines reporting, read only.
+    """
+    from fvc_kedro import sql as database  # noqa: PLC0415 - other commands ask no database
+
+    path = Path(catalog_entry("results_database", env, data_root)["filepath"])
+    n_given = sum((query is not None, question is not None, file is not None, listing))
+    if n_given != 1:
+        raise click.UsageError(
+            f"{'nothing' if not n_given else 'more than one thing'} is asked: give one of a QUERY, - for standard "
+            "input, --question NAME, --file PATH or --list"
+        )
+    try:
+        if listing:
+            click.echo(database.describe(path), nl=False)
+            return
+        if question is not None:
+            query = database.ready_question(question)
+        elif file is not None:
+            query = file.read_text(encoding="utf-8-sig")
+        elif query == "-":
+            query = sys.stdin.read()
+        for text in database.answer(path, query or "", layout):
+            click.echo(text, nl=False)
+    except database.QueryError as error:
+        raise click.ClickException(str(error)) from error
+    except UnicodeError as error:
+        raise click.ClickException(f"the query is not text in UTF-8: {error}") from error
 
 
 @cli.command()
@@ -37,11 +103,38 @@ def features() -> None:
     """Print every feature with definition, unit, invariance, cost and source, as Markdown."""
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
 
-    project = Path.cwd()
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
     bootstrap_project(project)
     with KedroSession.create(project_path=project) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         click.echo(features_markdown(context.params["svm"]["families"]), nl=False)
+
+
+def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str, Any]:
+    """Read a dataset's entry in the catalog, its path made absolute, without a session, which would take a second.
+
+    Parameters
+    ----------
+    name : str
+        The dataset.
+    env : str, optional
+        Configuration environment.
+    data_root : str, optional
+        Folder that the results were written under.
+    """
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    bootstrap_project(project)
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project / settings.CONF_SOURCE),
+        env=env or os.environ.get("KEDRO_ENV"),
+        runtime_params={"data_root": data_root} if data_root else {},
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    try:
+        entry: dict[str, Any] = loader["catalog"][name]
+    except MissingConfigException as error:
+        raise click.ClickException(str(error)) from error
+    return entry | {"filepath": str(project / entry["filepath"])}
 
 
 def headline(summary: dict[str, Any], place: Path) -> str:

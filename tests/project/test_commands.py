@@ -4,18 +4,22 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 
 from conftest import REPOSITORY, copy_project
+from fvc_kedro.cli import cli
 
 KEDRO = [sys.executable, "-m", "kedro"]
 
@@ -57,6 +61,95 @@ def test_results_are_printed(home):
     printed = kedro(home, "results")
     assert re.search(r"12 videos of 6 groups", printed)
     assert re.search(r"AUC\s+[01]\.\d{3}", printed)
+
+
+FOLDS_QUERY = "SELECT fold, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY fold"
+
+
+def ask(home, *arguments, typed="", folder="."):
+    """Run kedro sql with its standard output apart, as a pipe sees it."""
+    command = [*KEDRO, "sql", *arguments]
+    return subprocess.run(
+        command, cwd=home / folder, input=typed, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_sql_is_answered_with_nothing_else_on_standard_output(home, tiny_run):
+    asked = ask(home, FOLDS_QUERY, "--format", "json")
+    assert asked.returncode == 0, asked.stderr
+    read = subprocess.run(
+        [sys.executable, "-m", "json.tool"], input=asked.stdout, capture_output=True, text=True, check=True
+    )
+    rows = sorted(json.loads(read.stdout), key=lambda row: row["fold"])
+    assert [row["fold"] for row in rows] == [1, 2, 3]
+    first = ask(home, "SELECT fold, test_f1 FROM results WHERE repeat = 1 ORDER BY fold", "--format", "json").stdout
+    models = Path(tiny_run["data_root"]) / "06_models/svm"
+    metrics = [json.loads((models / f"fold_{n}/metrics.json").read_text()) for n in (1, 2, 3)]
+    assert [row["test_f1"] for row in json.loads(first)] == pytest.approx([fold["f1_score"] for fold in metrics])
+    assert all(isinstance(row["std_f1"], float) for row in rows)
+    assert ask(home, FOLDS_QUERY).stdout.splitlines()[0].split() == ["fold", "avg_f1", "std_f1"]
+
+
+def test_sql_is_read_from_a_file_and_from_standard_input(home, tmp_path):
+    (tmp_path / "query.sql").write_text("\ufeffSELECT COUNT(*) AS n FROM results;", encoding="utf-8")
+    assert ask(home, "--file", str(tmp_path / "query.sql"), "--format", "csv").stdout == "n\n6\n"
+    assert ask(home, "-", "--format", "csv", typed="SELECT COUNT(*) AS n\nFROM results").stdout == "n\n6\n"
+
+
+def test_sql_lists_and_asks_the_ready_questions(home):
+    listed = ask(home, "--list").stdout
+    assert re.search(r"oof_predictions \(12 rows\): video_id, label, group, fold", listed)
+    assert re.search(r"fold_stability +How much do the metrics differ", listed)
+    asked = ask(home, "--question", "worst_groups").stdout.splitlines()
+    assert asked[0].split()[:2] == ["group", "n_videos"]
+    assert asked[-1] == "(6 rows)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["SELECT test_f FROM results"], 1, '"test_f1"'),
+        (["DELETE FROM results"], 1, "read-only mode"),
+        (["COPY results TO 'stolen.csv'"], 1, "disabled by configuration"),
+        (["SELECT 1; SELECT 2"], 1, "one statement at a time"),
+        ([" "], 1, "no statement"),
+        (["--question", "nothing"], 1, "there are: calibration"),
+        (["SELECT 1", "--data-root", "elsewhere"], 1, "kedro run --pipelines reporting makes it"),
+        (["SELECT 1", "--env", "nowhere"], 1, "conf/nowhere"),
+        (["SELECT 1", "--format", "xml"], 2, "'table', 'csv', 'json'"),
+        ([], 2, "nothing is asked: give one of a QUERY"),
+        (["SELECT 1", "--list"], 2, "more than one thing is asked"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_question_gets_a_message(home, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(home)
+    asked = CliRunner().invoke(cli, ["sql", *arguments])
+    assert asked.exit_code == code
+    assert asked.stdout == ""
+    assert message in asked.stderr
+    assert not (home / "stolen.csv").exists()
+
+
+def test_a_wrong_query_shows_no_traceback(home):
+    asked = ask(home, "SELECT test_f FROM results")
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.startswith("Error: Binder Error")
+    assert "Traceback" not in asked.stderr
+
+
+def test_a_reader_that_has_enough_is_no_fault(home):
+    command = shlex.join([*KEDRO, "sql", "SELECT * FROM range(300000)", "--format", "csv"])
+    read = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -n 2"], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert read.stdout == "range\n0\n"
+    assert "Traceback" not in read.stderr
+
+
+def test_results_and_sql_find_the_project_from_a_folder_of_it(home):
+    assert "12 videos of 6 groups" in kedro(home / "conf", "results")
+    assert "avg_f1" in ask(home, FOLDS_QUERY, folder="conf").stdout
 
 
 def test_features_are_listed(home):
@@ -134,7 +227,8 @@ def test_the_package_is_built(home, tmp_path):
     for name in ("README.md", "requirements.lock"):
         shutil.copy(REPOSITORY / name, copy / name)
     kedro(copy, "package")
-    assert list((copy / "dist").glob("fvc_kedro-*.whl"))
+    (wheel,) = (copy / "dist").glob("fvc_kedro-*.whl")
+    assert "fvc_kedro/questions/fold_stability.sql" in zipfile.ZipFile(wheel).namelist()
     assert list((copy / "dist").glob("conf-*.tar.gz"))
 
 

@@ -23,3 +23,4 @@ def test_the_notebook_runs_from_top_to_bottom(name, tiny_run, tmp_path):
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
     assert any("over 6 groups" in output.get("text", "") for output in outputs)
+    assert any("avg_f1" in output.get("text", "") and "std_f1" in output.get("text", "") for output in outputs)

@@ -1,5 +1,6 @@
 """The project's Kedro datasets: the only place that knows where files lie and how they are named."""
 
+from fvc_kedro.datasets.duckdb_file import DuckDbDataset
 from fvc_kedro.datasets.fold_partitions import FoldPartitionsDataset
 from fvc_kedro.datasets.fvc_lists import FvcListsDataset
 from fvc_kedro.datasets.made_videos import MadeVideosDataset
@@ -8,6 +9,7 @@ from fvc_kedro.datasets.records import RecordsDataset
 from fvc_kedro.datasets.video_folder import VideoFolder, VideoFolderDataset
 
 __all__ = [
+    "DuckDbDataset",
     "FoldPartitionsDataset",
     "FvcListsDataset",
     "MadeVideosDataset",

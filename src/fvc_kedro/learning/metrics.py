@@ -11,6 +11,12 @@ from fvc_kedro.learning.folds import Groups, Labels
 
 CLASSES = ("real", "fake")
 Scores = NDArray[np.float64]
+_SHORT = {"f1_score": "f1"}
+
+
+def column_of_metric(metric: str) -> str:
+    """Name the column that holds a metric of test videos in tables, such as ``test_f1`` for ``f1_score``."""
+    return f"test_{_SHORT.get(metric, metric)}"
 
 
 def classification_metrics(y: Labels, probability: Scores) -> dict[str, float | None]:

@@ -1,7 +1,8 @@
-"""What was trained and evaluated in; the plots and the report out."""
+"""What was trained and evaluated in; the plots, the report and the database of all tables out."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from fvc_kedro.pipelines.reporting.database import TABLES, gather_tables
 from fvc_kedro.pipelines.reporting.plots import (
     plot_confusion_matrix,
     plot_family_ablation,
@@ -49,6 +50,12 @@ def create_pipeline() -> Pipeline:
                 | {name: f"params:{name}" for name in ("svm", "evaluation", "reporting")},
                 "evaluation_report",
                 name="write_report",
+            ),
+            node(
+                gather_tables,
+                {name: name for name in ("fold_metrics", *TABLES)},
+                "results_database",
+                name="build_results_database",
             ),
         ]
     )

@@ -12,7 +12,7 @@ import polars as pl
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.cross_validation import fit_detector, judge
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.metrics import classification_metrics
+from fvc_kedro.learning.metrics import classification_metrics, column_of_metric
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import search_grid
 from fvc_kedro.learning.thresholds import choose_verdicts, threshold_rows
@@ -212,7 +212,7 @@ def evaluate_folds(
         }
         metrics = classification_metrics(labels_of(tested), tested["probability"].to_numpy())
         fold_metrics[name] = about | metrics
-        rows.append(about | {f"test_{_SHORT.get(key, key)}": value for key, value in metrics.items()})
+        rows.append(about | {column_of_metric(key): value for key, value in metrics.items()})
     schema = {"fold": pl.Int64, "C": pl.Float64, "kernel": pl.String, "n_train": pl.Int64, "n_test": pl.Int64}
     schema |= {key: pl.Float64 for key in rows[0] if key.startswith("test_")}
     return fold_metrics, pl.DataFrame(rows, schema=schema)
@@ -233,9 +233,6 @@ def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.
         sorted(SvmParameters.model_validate(svm).false_positive_rates),
     )
     return pl.DataFrame(rows, schema=THRESHOLD_SCHEMA)
-
-
-_SHORT = {"f1_score": "f1"}
 
 
 def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:

@@ -1,0 +1,460 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from conftest import REPOSITORY
+from fvc_kedro.datasets import DuckDbDataset
+from fvc_kedro.sql import LAYOUTS, QueryError, answer, describe, ready_question, ready_questions
+
+VALUES = """
+SELECT * FROM (VALUES
+    (1, 'it''s "so", he said', 0.1 + 0.2::DOUBLE, true, DATE '2024-02-29', [1, NULL], 1.50, NULL),
+    (20, 'two
+lines', 'nan'::DOUBLE, false, NULL, [], 10.25, NULL),
+    (NULL, '日本', '-inf'::DOUBLE, NULL, DATE '2024-03-01', NULL, NULL, NULL)
+) AS rows(n, text, share, flag, day, list, amount, nothing)
+"""
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sql") / "results.duckdb"
+    folds = pl.DataFrame({"video_id": ["a", "b", "c"], "label": ["real", "fake", "fake"], "fold": [1, 1, 2]})
+    wide = pl.DataFrame({f"feature_{number}": [0.5] for number in range(100)})
+    DuckDbDataset(filepath=str(path)).save({"folds": folds, "features_metadata": wide})
+    return path
+
+
+def ask(database, query, layout="json"):
+    text = "".join(answer(database, query, layout))
+    return json.loads(text) if layout == "json" else text
+
+
+# --- layouts ---------------------------------------------------------------------------------------------------
+
+
+def test_json_is_a_list_of_objects_and_knows_no_nan(database):
+    assert ask(database, VALUES) == [
+        {"n": 1, "text": 'it\'s "so", he said', "share": 0.30000000000000004, "flag": True, "day": "2024-02-29"}
+        | {"list": [1, None], "amount": 1.5, "nothing": None},
+        {"n": 20, "text": "two\nlines", "share": None, "flag": False, "day": None}
+        | {"list": [], "amount": 10.25, "nothing": None},
+        {"n": None, "text": "日本", "share": None, "flag": None, "day": "2024-03-01"}
+        | {"list": None, "amount": None, "nothing": None},
+    ]
+
+
+def test_csv_follows_the_standard(database):
+    text = ask(database, VALUES, "csv")
+    assert text.startswith("n,text,share,flag,day,list,amount,nothing\r\n")
+    assert text.endswith("\r\n")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows[1] == ["1", 'it\'s "so", he said', "0.30000000000000004", "true", "2024-02-29", "[1, null]", "1.50", ""]
+    assert rows[2][:3] == ["20", "two\nlines", "nan"]
+    assert rows[3] == ["", "日本", "-inf", "", "2024-03-01", "", "", ""]
+
+
+def test_a_csv_is_read_back_by_polars(database):
+    text = ask(database, "SELECT fold, AVG(fold) AS mean FROM folds GROUP BY fold ORDER BY fold", "csv")
+    assert pl.read_csv(text.encode()).rows() == [(1, 1.0), (2, 2.0)]
+
+
+def test_the_table_is_aligned_and_keeps_to_a_line_a_row(database):
+    lines = ask(database, VALUES, "table").splitlines()
+    assert lines[0] == "   n  text                share  flag   day         list       amount  nothing"
+    assert lines[2] == '   1  it\'s "so", he said    0.3  true   2024-02-29  [1, null]    1.50  NULL'
+    assert lines[3] == "  20  two\\nlines            nan  false  NULL        []          10.25  NULL"
+    assert lines[4] == "NULL  日本                 -inf  NULL   2024-03-01  NULL         NULL  NULL"
+    assert lines[5] == "(3 rows)"
+
+
+def test_the_table_leaves_no_row_out_and_cuts_nothing(database):
+    query = "SELECT i, repeat('x', 500) AS long FROM range(30000) AS numbers(i)"
+    lines = ask(database, query, "table").splitlines()
+    assert len(lines) == 30_003
+    assert lines[-1] == "(30000 rows)"
+    assert lines[-2].split() == ["29999", "x" * 500]
+
+
+def test_the_terminal_is_not_steered_by_a_value(database):
+    assert "\x1b" not in ask(database, "SELECT chr(27) || '[31m' AS v", "table")
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"), [("table", "fold\n----\n(0 rows)\n"), ("csv", "fold\r\n"), ("json", [])]
+)
+def test_an_answer_without_rows_is_an_answer(database, layout, expected):
+    assert ask(database, "SELECT fold FROM folds WHERE fold > 9", layout) == expected
+
+
+def test_two_columns_of_one_name_are_refused_as_json_only(database):
+    with pytest.raises(QueryError, match=r"\['a'\] apart with AS"):
+        ask(database, "SELECT 1 AS a, 2 AS a")
+    assert ask(database, "SELECT 1 AS a, 2 AS a", "csv") == "a,a\r\n1,2\r\n"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "INTERVAL 1 DAY",
+        "uuid()",
+        "{'a': [NULL, 'x']}",
+        "MAP {1: 'x'}",
+        "'ab'::BLOB",
+        "TIME '10:00'",
+        "2::HUGEINT ** 100",
+    ],
+)
+def test_values_of_every_type_can_be_laid_out(database, layout, value):
+    assert ask(database, f"SELECT {value} AS v", layout)
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT 1 AS a;", "SELECT 1 AS a ; -- ;", "-- first\nSELECT 1 AS a", "\n SELECT 1 AS a;;"]
+)
+def test_semicolons_and_comments_are_no_further_statement(database, query):
+    assert ask(database, query) == [{"a": 1}]
+
+
+def test_a_semicolon_in_a_value_is_no_end(database):
+    assert ask(database, "SELECT 'a; b' AS v") == [{"v": "a; b"}]
+
+
+@pytest.mark.parametrize("query", ["", "  \n", ";", "-- only a comment"])
+def test_a_query_without_a_statement_is_refused(database, query):
+    with pytest.raises(QueryError, match="no statement"):
+        ask(database, query)
+
+
+def test_several_statements_are_refused_rather_than_answered_in_part(database):
+    with pytest.raises(QueryError, match="has 2"):
+        ask(database, "SELECT 1; SELECT 2;")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT folt FROM folds", '(?s)"folt" not found.*"fold"'),
+        ("SELECT * FROM fold", r'Did you mean "folds"'),
+        ("SELECT 'x'::INT", "Could not convert string"),
+        ("SELECT ?", "not provided"),
+    ],
+)
+def test_a_wrong_query_gets_the_message_of_duckdb(database, query, message):
+    with pytest.raises(QueryError, match=message):
+        ask(database, query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE t AS SELECT 1",
+        "INSERT INTO folds VALUES ('d', 'real', 3)",
+        "UPDATE folds SET fold = 1",
+        "DELETE FROM folds",
+        "DROP TABLE folds",
+        "ALTER TABLE folds ADD COLUMN c INT",
+    ],
+)
+def test_nothing_is_written(database, query):
+    before = database.read_bytes()
+    with pytest.raises(QueryError, match="read-only"):
+        ask(database, query)
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY folds TO '{folder}/out.csv'",
+        "COPY (SELECT 1) TO '{folder}/out.parquet' (FORMAT parquet)",
+        "EXPORT DATABASE '{folder}/out'",
+        "SELECT * FROM read_csv('{folder}/secret.csv')",
+        "SELECT * FROM '{folder}/secret.csv'",
+        "SELECT * FROM read_text('{folder}/secret.csv')",
+        "SELECT * FROM glob('{folder}/*')",
+        "ATTACH '{folder}/other.duckdb' AS other",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SELECT * FROM 'https://localhost:1/x.csv'",
+    ],
+)
+def test_no_other_file_is_read_or_written(database, tmp_path, query):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with pytest.raises(QueryError, match=r"disabled (by|through) configuration"):
+        ask(database, query.format(folder=tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
+
+
+@pytest.mark.parametrize("query", ["SET enable_external_access = true", "RESET enable_external_access"])
+def test_the_lock_cannot_be_opened(database, query):
+    with pytest.raises(QueryError, match="locked"):
+        ask(database, query)
+
+
+def test_no_python_table_is_looked_at(database):
+    secret = pl.DataFrame({"a": [1]})  # noqa: F841 - the query must not find it
+    with pytest.raises(QueryError, match="secret does not exist"):
+        ask(database, "FROM secret")
+
+
+def test_pivot_is_one_statement(database):
+    answered = ask(database, "PIVOT folds ON label USING COUNT(*) GROUP BY fold ORDER BY fold")
+    assert answered == [{"fold": 1, "fake": 1, "real": 1}, {"fold": 2, "fake": 1, "real": 0}]
+
+
+def test_a_query_that_is_no_text_is_refused(database):
+    with pytest.raises(UnicodeError):
+        ask(database, "SELECT '\udcff'")
+
+
+def test_a_missing_database_says_which_pipeline_makes_it(tmp_path):
+    for ask_anything in (lambda path: ask(path, "SELECT 1"), describe):
+        with pytest.raises(QueryError, match="kedro run --pipelines reporting makes it"):
+            ask_anything(tmp_path / "results.duckdb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database_says_so(tmp_path):
+    (tmp_path / "results.duckdb").write_bytes(b"no database" * 1000)
+    with pytest.raises(QueryError, match=r"(?s)not a valid DuckDB database.*makes it anew"):
+        ask(tmp_path / "results.duckdb", "SELECT 1")
+
+
+def test_the_description_counts_rows_and_says_where_it_stops(database):
+    text = describe(database)
+    assert "folds (3 rows): video_id, label, fold\n" in text
+    assert 'feature_11 … all 100: kedro sql "DESCRIBE features_metadata"' in text
+    for question in ready_questions().values():
+        assert question.name in text
+        assert question.title in text
+
+
+# --- ready questions -------------------------------------------------------------------------------------------
+
+
+def test_every_ready_question_begins_with_itself_in_words():
+    files = {path.stem for path in (REPOSITORY / "src/fvc_kedro/questions").iterdir()}
+    assert set(ready_questions()) == files
+    for question in ready_questions().values():
+        assert question.query.startswith("-- ")
+        assert question.title.endswith("?")
+
+
+def test_an_unknown_question_names_those_there_are():
+    with pytest.raises(QueryError, match=r"no question 'worst'; there are: .*worst_groups"):
+        ready_question("worst")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Ask a ready question of tables made for it."""
+
+    def ask_of(name, **tables):
+        path = tmp_path_factory.mktemp("made") / "results.duckdb"
+        DuckDbDataset(filepath=str(path)).save(tables)
+        return ask(path, ready_question(name))
+
+    return ask_of
+
+
+PREDICTIONS = pl.DataFrame(
+    [
+        ("a1", "real", "a", 1, 0.1, "real"),
+        ("a2", "fake", "a", 1, 0.9, "fake"),
+        ("b1", "real", "b", 2, 0.8, "fake"),
+        ("b2", "fake", "b", 2, 0.3, "real"),
+        ("b3", "fake", "b", 2, 0.8, "fake"),
+        ("c1", "fake", "c", 2, 1.0, "fake"),
+    ],
+    schema=["video_id", "label", "group", "fold", "probability", "predicted"],
+    orient="row",
+).with_columns(margin=pl.col("probability") - 0.5)
+INDEX = PREDICTIONS.select("video_id", "label", "group").with_columns(
+    video_path=pl.concat_str("video_id", pl.lit(".mp4")),
+    manipulation=pl.when(pl.col("label") == "real").then(pl.lit("none")).otherwise(pl.lit("splice")),
+    width=pl.Series([1280, 1280, 240, 240, 4000, 640]),
+    height=pl.Series([720, 720, 426, 426, 2000, 300]),
+)
+
+
+def test_worst_groups_come_first(made):
+    rows = made("worst_groups", oof_predictions=PREDICTIONS)
+    assert [row["group"] for row in rows] == ["b", "a", "c"]
+    worst = {"n_videos": 3, "n_real": 1, "n_fake": 2, "real_called_fake": 1.0, "fake_called_real": 0.5, "roc_auc": 0.25}
+    assert rows[0] == pytest.approx(worst | {"group": "b", "error_rate": 2 / 3})
+    assert [row["roc_auc"] for row in rows[1:]] == [1.0, None]
+
+
+def test_repeats_of_a_video_are_one_video(made):
+    twice = pl.concat([PREDICTIONS.with_columns(repeat=pl.lit(n)) for n in (1, 2)])
+    for name in ("worst_groups", "resolution_against_error"):
+        tables = {"corpus_index": INDEX}
+        assert made(name, oof_predictions=twice, **tables) == made(name, oof_predictions=PREDICTIONS, **tables)
+
+
+def test_resolution_is_the_shorter_side_in_bands_from_low_to_high(made):
+    rows = made("resolution_against_error", oof_predictions=PREDICTIONS, corpus_index=INDEX)
+    assert [(row["short_side"], row["n_videos"], row["error_rate"]) for row in rows] == [
+        ("240 to 359", 3, pytest.approx(2 / 3)),
+        ("720 to 1079", 2, 0.0),
+        ("1080 and more", 1, 0.0),
+    ]
+    assert rows[1]["brier"] == pytest.approx(0.01)
+
+
+def test_the_surest_mistakes_come_first(made):
+    rows = made("most_confident_mistakes", oof_predictions=PREDICTIONS, corpus_index=INDEX)
+    assert [row["video_path"] for row in rows] == ["b1.mp4", "b2.mp4"]
+
+
+def test_manipulations_that_pass_come_first(made):
+    rows = made("manipulations_missed", oof_predictions=PREDICTIONS, corpus_index=INDEX)
+    assert [(row["manipulation"], row["n_videos"], row["called_fake"]) for row in rows] == [
+        ("splice", 4, 0.75),
+        ("none", 2, 0.5),
+    ]
+
+
+def test_calibration_has_a_row_a_tenth_and_one_is_in_the_last(made):
+    rows = made("calibration", oof_predictions=PREDICTIONS)
+    assert [(row["probability_from"], row["n_verdicts"]) for row in rows] == [(0.1, 1), (0.3, 1), (0.8, 2), (0.9, 2)]
+    assert rows[2]["share_of_fake"] == 0.5
+
+
+def test_failures_are_counted_by_what_stands_before_the_colon(made):
+    rejected = pl.DataFrame({"video_path": ["b", "a", "c"], "reason": ["damaged: x", "damaged: y", "too long"]})
+    failed = pl.DataFrame({"video_path": ["d"], "reason": ["TimeoutError: 3 s"]})
+    rows = made(
+        "failures_by_reason", rejected_videos=rejected, failed_videos=failed, failed_scaled_videos=failed.clear()
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("ingestion", "damaged", 2, "a", "damaged: y"),
+        ("feature_engineering", "TimeoutError", 1, "d", "TimeoutError: 3 s"),
+        ("ingestion", "too long", 1, "c", "too long"),
+    ]
+
+
+def test_effect_sizes_are_cohens_d_over_all_and_within_groups(made):
+    table = pl.DataFrame(
+        {
+            "video_id": [*"abcdefgh"],
+            "label": ["real", "fake"] * 4,
+            "group": ["p", "p", "q", "q", "r", "r", "s", "s"],
+            "strong": [0.0, 10, 1, 11, 2, 12, 3, 16],
+            "within_only": [0.0, 1, 100, 101.5, 200, 201, 300, 301],
+            "weak": [0.0, 1, 1, 0, 0, 1, 1, 1],
+            "constant": [1.0] * 8,
+            "rare": [0.0, 9.0, None, None, None, None, float("nan"), 9.1],
+            "none": pl.Series([None] * 8, dtype=pl.Float64),
+        }
+    )
+    rows = {row["feature"]: row for row in made("features_that_separate_most", features_metadata=table)}
+    assert list(rows) == ["strong", "weak", "within_only", "constant"]
+    real, fake = (table.filter(label=label)["strong"] for label in ("real", "fake"))
+    pooled = ((real.var() + fake.var()) / 2) ** 0.5
+    assert rows["strong"]["cohens_d"] == pytest.approx((fake.mean() - real.mean()) / pooled)
+    differences = pl.Series([1.0, 1.5, 1.0, 1.0])
+    assert rows["within_only"]["within_groups"] == pytest.approx(differences.mean() / differences.std())
+    assert rows["within_only"]["cohens_d"] < 0.02
+    assert rows["constant"]["cohens_d"] is None
+    assert rows["strong"]["n_groups"] == 4
+
+
+def test_missing_features_are_told_by_class(made):
+    table = pl.DataFrame(
+        {
+            "video_id": [*"abcd"],
+            "label": ["real", "real", "fake", "fake"],
+            "group": ["p"] * 4,
+            "there": [0.0, 1, 2, 3],
+            "both": [None, 1.0, 2.0, float("nan")],
+            "fake_only": [0.0, 1, None, None],
+        }
+    )
+    rows = made("missing_features", features_metadata=table)
+    assert [tuple(row.values()) for row in rows] == [
+        ("fake_only", 2, 0.5, 0.0, 1.0, 1.0),
+        ("both", 2, 0.5, 0.5, 0.5, 0.0),
+    ]
+
+
+def test_shortcuts_in_the_encoding_are_told(made):
+    index = pl.DataFrame(
+        {"label": ["real", "fake"] * 3, "bytes": [1, 9, 2, 9, 3, 12], "width": [640] * 6, "height": [480] * 6}
+        | {"fps": [25.0] * 6, "n_frames": [50] * 6, "duration_s": [2.0] * 6, "bitrate": [None, 4.0, 2, 3, 1, 1]}
+    )
+    rows = made("encoding_shortcuts", corpus_index=index)
+    assert [row["fact"] for row in rows[:2]] == ["bytes", "bitrate"]
+    assert rows[0]["cohens_d"] == pytest.approx(8 / 2**0.5)
+    assert (rows[1]["n_real"], rows[1]["n_fake"]) == (2, 3)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_run):
+    """Ask a ready question of the tiny run."""
+    path = Path(tiny_run["data_root"]) / "08_reporting/results.duckdb"
+    return lambda name: ask(path, ready_question(name))
+
+
+@pytest.fixture(scope="module")
+def table(tiny_run, load_dataset):
+    return lambda name: load_dataset(name, **tiny_run)
+
+
+@pytest.mark.parametrize("name", ready_questions())
+def test_every_ready_question_is_answered_on_a_run(tiny, name):
+    rows = tiny(name)
+    assert rows or name in {"failures_by_reason", "most_confident_mistakes", "missing_features"}
+
+
+def test_fold_stability_agrees_with_polars(tiny, table):
+    metrics = table("cv_metrics")
+    rows = {row["metric"]: row for row in tiny("fold_stability")}
+    for name in ("test_f1", "test_roc_auc", "test_brier"):
+        values = metrics[name]
+        assert rows[name]["n_folds"] == 3
+        assert rows[name]["mean"] == pytest.approx(values.mean())
+        assert rows[name]["std"] == pytest.approx(values.std())
+        assert (rows[name]["lowest"], rows[name]["highest"]) == (values.min(), values.max())
+        assert metrics.filter(fold=rows[name]["lowest_in_fold"])[name].item() == values.min()
+
+
+def test_groups_agree_with_the_headline(tiny, table):
+    aucs = [row["roc_auc"] for row in tiny("worst_groups")]
+    assert sum(aucs) / len(aucs) == pytest.approx(table("evaluation_summary")["mean_group_auc"])
+
+
+def test_class_balance_agrees_with_the_corpus(tiny):
+    rows = tiny("class_balance")
+    assert [(row["group"], row["n_real"], row["n_fake"]) for row in rows] == [(f"group {n}", 1, 1) for n in range(6)]
+    assert all(len(row["folds"]) >= 1 for row in rows)
+
+
+def test_grid_choices_are_the_best_points(tiny, table):
+    best = table("grid_search").filter(rank=1)
+    rows = tiny("grid_choices")
+    assert rows[-1]["scope"] == "all"
+    for row in rows:
+        chosen = best.filter(scope=row["scope"]).row(0, named=True)
+        assert {name: row[name] for name in ("kernel", "C", "mean_roc_auc")} == {
+            name: chosen[name] for name in ("kernel", "C", "mean_roc_auc")
+        }
+        assert row["lead_over_second"] >= 0
+
+
+def test_the_strongest_feature_agrees_with_polars(tiny, table):
+    features = table("features_metadata")
+    strongest = tiny("features_that_separate_most")[0]
+    real, fake = (features.filter(label=label)[strongest["feature"]] for label in ("real", "fake"))
+    pooled = (((len(real) - 1) * real.var() + (len(fake) - 1) * fake.var()) / (len(real) + len(fake) - 2)) ** 0.5
+    assert strongest["cohens_d"] == pytest.approx((fake.mean() - real.mean()) / pooled)
