@@ -118,6 +118,13 @@ class SearchParameters(Parameters):
     n_folds: int = Field(ge=2)
 
 
+class RbfApproximationParameters(Parameters):
+    """When and by how much the rbf kernel is approximated."""
+
+    above_rows: int = Field(ge=0)
+    n_components: int = Field(ge=1)
+
+
 class SvmParameters(Parameters):
     """How the classifier is trained and evaluated."""
 
@@ -130,6 +137,7 @@ class SvmParameters(Parameters):
     n_features: int = Field(ge=0)
     grid: GridParameters
     search: SearchParameters
+    rbf_approximation: RbfApproximationParameters
     n_calibration_folds: int = Field(ge=2)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.learning.detector import VideoDetector, is_wide, make_classifier
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split, assert_disjoint
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.learning.search import GridPoint, Search, search_grid
+from fvc_kedro.learning.search import GridPoint, Search, classifier_for, search_grid
 
 
 def fit_best(rows: Rows, points: Sequence[GridPoint], search: Search, n_calibration_folds: int) -> VideoDetector:
@@ -27,7 +27,7 @@ def fit_detector(
     n_calibration_folds: int,
 ) -> VideoDetector:
     """Fit and calibrate a detector with the given parameters."""
-    classifier = make_classifier(kernel, C, search.seed, is_wide=is_wide(rows, search.n_features))
+    classifier = classifier_for(rows, kernel, C, search)
     detector = VideoDetector(classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed)
     return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
 

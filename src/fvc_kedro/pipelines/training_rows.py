@@ -43,6 +43,8 @@ def search_of(parameters: SvmParameters) -> Search:
         n_features=parameters.n_features,
         segment_score=parameters.segment_score,
         seed=parameters.seed,
+        rbf_above_rows=parameters.rbf_approximation.above_rows,
+        rbf_n_components=parameters.rbf_approximation.n_components,
     )
 
 
