@@ -27,7 +27,7 @@ def margins_of_each(
     """Fit each classifier to the same rows and give its margins of the same test rows.
 
     Up to 6,000 training rows, an rbf ``SVC`` is fitted to the matrix of the kernel's values between the rows, which is
-    the same for all C: two to twelve times faster than ``SVC`` with its own kernel, for the same margins but for
+    the same for all C: two to fourteen times faster than ``SVC`` with its own kernel, for the same margins but for
     rounding. Those of :class:`DualLinearSVC` share the products of the rows, those of :class:`NystroemSVC` the map.
     Others are fitted as they are.
 
