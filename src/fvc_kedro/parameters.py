@@ -126,6 +126,13 @@ class VerdictParameters(Parameters):
     false_negative_rate: Rate
 
 
+class RbfApproximationParameters(Parameters):
+    """When and by how much the rbf kernel is approximated."""
+
+    above_rows: int = Field(ge=0)
+    n_components: int = Field(ge=1)
+
+
 class SvmParameters(Parameters):
     """How the classifier is trained and cross-validated."""
 
@@ -140,6 +147,7 @@ class SvmParameters(Parameters):
     n_features: int = Field(ge=0)
     grid: GridParameters
     search: SearchParameters
+    rbf_approximation: RbfApproximationParameters
     n_calibration_folds: int = Field(ge=2)
     verdict: VerdictParameters
     false_positive_rates: list[Rate] = Field(min_length=1)

@@ -11,3 +11,13 @@ def test_the_extraction_benchmark_prints_its_keys(tmp_path):
     result = json.loads(done.stdout)
     assert set(result) == {"sparse_seek_speedup"}
     assert result["sparse_seek_speedup"] > 1
+
+
+def test_the_training_benchmark_prints_its_keys():
+    command = [sys.executable, "benchmarks/training.py", "--json", "--quick"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert {"search_speedup", "search_speedup_default", "auc_difference"} < set(result)
+    assert {"nystroem_auc_difference", "independent_nystroem_auc_difference", "nystroem_speedup"} < set(result)
+    assert result["search_speedup"] > 1
+    assert set(result["shared_fits_speedup"]) == {"100 x 769", "100 x 40", "200 x 40", "200 x 769"}

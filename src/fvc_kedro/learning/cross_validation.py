@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from fvc_kedro.learning.detector import VideoDetector, is_wide, make_classifier
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split, assert_disjoint
 from fvc_kedro.learning.rows import Rows, first_rows
-from fvc_kedro.learning.search import GridPoint, Search, search_grid
+from fvc_kedro.learning.search import GridPoint, Search, classifier_for, search_grid
 
 # Machines with nothing to search, by name: from a seed to a classifier.
 _UNSEARCHED: dict[str, Callable[[int], Any]] = {
@@ -99,8 +99,7 @@ def fit_detector(
     n_calibration_folds: int,
 ) -> VideoDetector:
     """Fit and calibrate a detector with the given parameters."""
-    classifier = make_classifier(kernel, C, search.seed, is_wide=is_wide(rows, search.n_features))
-    return _fit(rows, classifier, search, n_calibration_folds)
+    return _fit(rows, classifier_for(rows, kernel, C, search), search, n_calibration_folds)
 
 
 def _fit(rows: Rows, classifier: Any, search: Search, n_calibration_folds: int) -> VideoDetector:

@@ -22,8 +22,10 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.validation import has_fit_parameter
 
 from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, inner_folds
+from fvc_kedro.learning.nystroem import NystroemSVC
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
 from fvc_kedro.learning.thresholds import Verdicts
+from fvc_kedro.learning.wide import DualLinearSVC
 
 _MAX_ITERATIONS = 20_000
 _MOST_DEVIATIONS = 10.0
@@ -37,20 +39,24 @@ def make_classifier(
     seed: int,
     *,
     is_wide: bool = False,
-) -> SVC | LinearSVC:
+    n_components: int = 0,
+) -> SVC | LinearSVC | DualLinearSVC | NystroemSVC | LogisticRegression:
     """Make the classifier of a grid point.
 
     The linear kernel is ``LinearSVC(dual=False)``: 40 times cheaper than ``SVC`` for an AUC within .007. With
-    more columns than rows it hardly converges, and ``SVC`` is the cheaper one.
+    more columns than rows it hardly converges, and the same machine is found by :class:`DualLinearSVC`. Logistic
+    regression is for comparing it with the machines by the same search.
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"}
+    kernel : {"linear", "rbf", "logistic"}
     C : float
         Inverse strength of the regularisation.
     seed : int
     is_wide : bool
         Whether there are more columns than rows, see :func:`is_wide`.
+    n_components : int
+        Rows that the rbf kernel is approximated by, see :class:`NystroemSVC`; 0 takes the exact kernel.
 
     Raises
     ------
@@ -58,14 +64,16 @@ def make_classifier(
         If the kernel is another one.
     """
     if kernel == "linear" and is_wide:
-        return SVC(C=C, kernel="linear", class_weight="balanced", random_state=seed)
+        return DualLinearSVC(C=C)
     if kernel == "linear":
         return LinearSVC(C=C, dual=False, class_weight="balanced", random_state=seed, max_iter=_MAX_ITERATIONS)
+    if kernel == "rbf" and n_components:
+        return NystroemSVC(C=C, n_components=n_components, random_state=seed)
     if kernel == "rbf":
         return SVC(C=C, kernel="rbf", class_weight="balanced", random_state=seed)
     if kernel == "logistic":
-        return LogisticRegression(C=C, class_weight="balanced", max_iter=5000, random_state=seed)
-    raise ValueError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
+        return LogisticRegression(C=C, class_weight="balanced", max_iter=_MAX_ITERATIONS)
+    raise ValueError(f"kernel must be 'linear', 'rbf' or 'logistic', got {kernel!r}")
 
 
 def is_wide(rows: Rows, n_features: int) -> bool:
@@ -190,7 +198,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     classifier : SVC, LinearSVC or another one with a decision function
-        Not fitted. Rows are weighted where it takes weights.
+        Not fitted, see :func:`make_classifier`. Rows are weighted where it takes weights.
     n_features : int
         Columns that the machine sees, those that differ most between the classes; 0 for all.
     segment_score : {"mean", "median", "max"}

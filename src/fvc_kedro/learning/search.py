@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from fvc_kedro.learning.detector import is_wide, make_classifier, make_preprocessing
 from fvc_kedro.learning.folds import Split, TooFewGroupsError, assert_disjoint, grouped_sample, inner_folds
+from fvc_kedro.learning.metrics import roc_auc
 from fvc_kedro.learning.rows import Rows, by_video, first_rows
+from fvc_kedro.learning.shared_fits import margins_of_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Search:
     Parameters
     ----------
     C : sequence of float
-    kernels : sequence of {"linear", "rbf"}
+    kernels : sequence of {"linear", "rbf", "logistic"}
     fraction, min_videos
         Size of the sample, see :func:`fvc_kedro.learning.folds.grouped_sample`.
     n_folds : int
@@ -54,6 +56,9 @@ class Search:
     segment_score : str
         As of the same.
     seed : int
+    rbf_above_rows, rbf_n_components : int
+        With more rows than this in the training part, the rbf kernel is approximated by so many of them, see
+        :class:`fvc_kedro.learning.nystroem.NystroemSVC`.
     """
 
     C: Sequence[float]
@@ -64,6 +69,18 @@ class Search:
     n_features: int = 0
     segment_score: str = "mean"
     seed: int = 0
+    rbf_above_rows: int = 10_000
+    rbf_n_components: int = 300
+
+
+def classifier_for(rows: Rows, kernel: str, C: float, search: Search) -> Any:  # noqa: N803 - scikit-learn's name
+    """Make the classifier of a grid point for a training part.
+
+    Which machine it is depends on all rows of the part, so that the same one is searched and fitted, however
+    few of them an inner fold has.
+    """
+    n_components = search.rbf_n_components if len(rows) > search.rbf_above_rows else 0
+    return make_classifier(kernel, C, search.seed, is_wide=is_wide(rows, search.n_features), n_components=n_components)
 
 
 def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
@@ -78,9 +95,9 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
     """
     sample, splits = _sample_and_folds(rows, search)
     points = [(kernel, value) for kernel in search.kernels for value in search.C]
-    wide = is_wide(rows, search.n_features)  # of all rows, so that the same machine is searched and fitted
+    classifiers = [classifier_for(rows, kernel, value, search) for kernel, value in points]
     scores = np.array(
-        [_score_points(sample.take(train), sample.take(test), points, search, wide=wide) for train, test in splits]
+        [_score_each(classifiers, sample.take(train), sample.take(test), search) for train, test in splits]
     )
     scores = scores[~np.isnan(scores).any(axis=1)]  # a test part of one class has no ROC curve
     if len(scores) == 0:
@@ -115,21 +132,17 @@ def _sample_and_folds(rows: Rows, search: Search) -> tuple[Rows, list[Split]]:
     return sample, splits
 
 
-def _score_points(
-    train: Rows, test: Rows, points: Sequence[tuple[str, float]], search: Search, *, wide: bool
-) -> list[float]:
-    """Area under the ROC curve of the test videos for each point; NaN where they are of one class."""
+def _score_each(classifiers: Sequence[Any], train: Rows, test: Rows, search: Search) -> list[float]:
+    """Area under the ROC curve of the test videos for each classifier; NaN where they are of one class."""
     truth = test.y[first_rows(test.videos)]
     if np.unique(truth).size < 2:
-        return [float("nan")] * len(points)
+        return [float("nan")] * len(classifiers)
     preprocessing = make_preprocessing(train.features.columns, search.n_features)
     weights = train.weights()
     values = preprocessing.fit_transform(train.features, train.y, scale__sample_weight=weights)
     test_values = preprocessing.transform(test.features)
     scores = []
-    for kernel, value in points:
-        classifier = make_classifier(kernel, value, search.seed, is_wide=wide)
-        classifier.fit(values, train.y, sample_weight=weights)
-        margins = by_video(classifier.decision_function(test_values), test.videos, search.segment_score)
-        scores.append(float(roc_auc_score(truth, list(margins.values()))))
+    for margins in margins_of_each(classifiers, values, train.y, weights, test_values):
+        of_videos = by_video(margins, test.videos, search.segment_score)
+        scores.append(roc_auc(truth, np.array(list(of_videos.values()))))
     return scores

@@ -48,6 +48,8 @@ def search_of(parameters: SvmParameters, repeat: int = 1) -> Search:
         n_features=parameters.n_features,
         segment_score=parameters.segment_score,
         seed=(parameters.seed + repeat - 1) % 2**32,
+        rbf_above_rows=parameters.rbf_approximation.above_rows,
+        rbf_n_components=parameters.rbf_approximation.n_components,
     )
 
 
