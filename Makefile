@@ -7,6 +7,8 @@ SUMMARY := data/08_reporting/summary.json
 SOURCES := $(shell find src conf data/01_raw/sample/clips -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
 .PHONY: run test fuzz lock clean
+# A run that fails half way leaves no summary that would pass for one that is done.
+.DELETE_ON_ERROR:
 
 # Make the sample corpus and run the whole default pipeline on it; what is up to date is left as it is.
 run: $(SUMMARY)
