@@ -23,6 +23,7 @@ TINY = {
     "features": {"segment_s": 0.25},
     "svm": {"n_folds": 3},
     "reporting": {"n_bootstrap": 100, "n_thumbnails": 4, "ablation_max_rows": 0},
+    "tracking": {"on_failure": "error"},  # or a fault in tracking would only be a line of the log
 }
 
 

@@ -116,7 +116,8 @@ class TrackingHook:
         mlflow.log_text("".join(f"{name}=={version}\n" for name, version in versions.items()), "packages.txt")
         parameters = {name: catalog.load(name) for name in sorted(pipeline.inputs()) if name.startswith("param")}
         plugin.before_node_run(node=None, catalog=catalog, inputs=parameters, is_async=False)
-        if "corpus_index" not in pipeline.all_outputs():
+        # polars starts threads when it reads, and a process forked after that, as ParallelRunner's are, would hang.
+        if "corpus_index" not in pipeline.all_outputs() and not isinstance(catalog, SharedMemoryDataCatalog):
             self._tag_corpus(catalog)
 
     @hook_impl
@@ -157,12 +158,14 @@ class TrackingHook:
         return tags
 
     @hook_impl
-    def on_pipeline_error(self, error: Exception) -> None:
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Close the run as failed, with the error; that one is to be seen, whatever MLflow says."""
         if not self._is_open:
             return
         with self._guarded("when the run was to be closed as failed", "warn"):
             mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
+            if "corpus_index" in self._saved:
+                self._tag_corpus(catalog)
             self._close("FAILED")
 
     @contextlib.contextmanager
@@ -175,9 +178,10 @@ class TrackingHook:
             message = self._explain(moment, error)
             logger.debug("MLflow's own words", exc_info=True)
             with contextlib.suppress(Exception), bounded_patience():  # the store may be what failed
-                mlflow.set_tag("error", message[:_LONGEST_REASON])
+                if mlflow.active_run() is not None:  # else MLflow would open one
+                    mlflow.set_tag("error", message[:_LONGEST_REASON])
+            with contextlib.suppress(Exception), bounded_patience():
                 self._close("FAILED")
-            self._is_open = False
             if on_failure == "error":
                 raise TrackingError(message) from error
             logger.warning(message)

@@ -46,7 +46,7 @@ def in_project(address: str, project: Path) -> str:
 
 
 def check_database(address: str) -> None:
-    """Connect to the store's database once, if it is one, and write nothing.
+    """Connect to the store's database once, if it is one, and leave it as it is.
 
     MLflow would try for some minutes to connect, and would find a read-only file only when it writes.
     """
@@ -60,7 +60,10 @@ def check_database(address: str) -> None:
     try:
         with engine.connect() as connection:
             if address.startswith("sqlite"):
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # refused where nothing can be written
+                # A change that is taken back: only writing tells whether the file and its folder can be written to.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+                connection.exec_driver_sql(f"PRAGMA user_version = {version}")
                 connection.rollback()
     finally:
         engine.dispose()
