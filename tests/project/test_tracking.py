@@ -128,6 +128,24 @@ def test_the_record_says_where_the_results_come_from(tiny_run, tracked, tmp_path
     assert f"numpy=={np.__version__}\n" in Path(packages).read_text()
 
 
+def test_the_record_names_the_commit_of_the_project(tmp_path, run_with_store):
+    settings = {"server": {"mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}}
+    run_with_store.project()
+    commit = commit_all(tmp_path / "project")
+    run_with_store(settings, "error")
+    (run,) = Store(tmp_path).runs()
+    assert run.data.tags["git_commit"] == commit
+    assert run.data.tags["git_dirty"] == "true"  # conf/local/mlflow.yml is new
+
+
+def commit_all(folder):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    answer = ""
+    for words in (["init"], ["add", "."], ["commit", "-m", "first"], ["rev-parse", "HEAD"]):
+        answer = subprocess.run([*git, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+    return answer.strip()
+
+
 def test_each_fold_is_a_child_with_what_lies_on_disk(tiny_run, tracked):
     store, parent = tracked
     children = store.children_of(parent)
@@ -300,8 +318,12 @@ def test_the_record_of_a_killed_process_is_closed_by_the_next_run(copied, run_pi
 def run_with_store(tmp_path, tiny_run):
     """Run ingestion of the tiny corpus in a project whose mlflow.yml is changed."""
 
+    def project():
+        folder = tmp_path / "project"
+        return folder if folder.exists() else copy_project(folder)
+
     def run(settings, on_failure):
-        project = copy_project(tmp_path / "project")
+        project = run.project()
         (project / "conf/local").mkdir(exist_ok=True)
         (project / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings))
         parameters = {key: value for key, value in tiny_run.items() if key != "data_root"}
@@ -310,6 +332,7 @@ def run_with_store(tmp_path, tiny_run):
         with KedroSession.create(project_path=project, runtime_params=parameters) as session:
             session.run(pipeline_names=["ingestion"])
 
+    run.project = project
     run.index = tmp_path / "project/data/02_intermediate/corpus_index.parquet"
     return run
 
@@ -401,7 +424,7 @@ def test_a_failure_in_a_fold_closes_its_records_as_failed_when_results_are_on_di
     monkeypatch.setattr(records, "_log_model", fail)
     parameters = copied | {"tracking": {"on_failure": on_failure}}
     if on_failure == "error":
-        with pytest.raises(TrackingError, match=r"results, which are on disk.*No space left"):
+        with pytest.raises(TrackingError, match=r"all results are on disk.*No space left"):
             run_pipeline("svm_training", **parameters)
     else:
         with caplog.at_level(logging.WARNING, "fvc_kedro.tracking"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fvc_kedro.tracking.store import bounded_patience, check_database, in_project, without_password
+from fvc_kedro.tracking.store import bounded_and_quiet, check_database, in_project, without_password
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,12 @@ from fvc_kedro.tracking.store import bounded_patience, check_database, in_projec
         ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
         ("sqlite:///file:/a.db?mode=ro&uri=true", "sqlite:///file:/a.db?mode=ro&uri=true"),
         ("http://server:5000", "http://server:5000"),
-        ("mlruns", "mlruns"),
+        ("mlruns", "file:///project/mlruns"),
+        ("/elsewhere/mlruns", "file:///elsewhere/mlruns"),
+        ("databricks", "databricks"),
     ],
 )
-def test_a_relative_database_lies_in_the_project(address, absolute):
+def test_a_relative_path_is_one_in_the_project(address, absolute):
     assert in_project(address, Path("/project")) == absolute
 
 
@@ -61,7 +63,7 @@ def test_an_unusable_database_is_found_out_at_once(tmp_path, kind):
 def test_patience_is_bounded_unless_the_environment_says_how(monkeypatch):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
-    with bounded_patience():
+    with bounded_and_quiet():
         assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) <= 3
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
@@ -72,7 +74,7 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
     from mlflow.tracking import MlflowClient
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    with socket.socket() as silent, bounded_patience():
+    with socket.socket() as silent, bounded_and_quiet():
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         began = time.monotonic()

@@ -24,7 +24,7 @@ from mlflow.tracking import MlflowClient
 from fvc_kedro.hooks import location
 from fvc_kedro.parameters import TrackingParameters
 from fvc_kedro.tracking.provenance import corpus_tags, git_tags, package_versions, version_tags
-from fvc_kedro.tracking.store import bounded_patience, check_database, read_configuration, without_password
+from fvc_kedro.tracking.store import bounded_and_quiet, check_database, read_configuration, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ class TrackingHook:
 
     def __init__(self) -> None:
         self._is_open = False
-        self._is_ours = False
+        self._is_ours = False  # and not a run that the caller has opened, who will close it
+        self._run_id: str | None = None
         self._saved: set[str] = set()
         self._kinds: dict[str, str] = {}
         self._files: dict[str, Path | None] = {}
@@ -91,7 +92,7 @@ class TrackingHook:
         self._end_interrupted()
         self._saved = set()
         if self._parameters.enabled:
-            with self._guarded("before the run, which would be untracked", self._parameters.on_failure):
+            with self._guarded("before the first node", self._parameters.on_failure):
                 self._open(run_params, pipeline, catalog)
         if not self._is_open:
             switch_catalog_logging(catalog, False)
@@ -104,7 +105,7 @@ class TrackingHook:
         plugin.after_context_created(self._context)
         self._address = mlflow.get_tracking_uri()
         plugin.before_pipeline_run(run_params, pipeline, catalog)
-        self._is_open = plugin.run_id is not None
+        self._is_open, self._run_id = plugin.run_id is not None, plugin.run_id
         if not self._is_open:  # switched off for this pipeline in mlflow.yml
             return
         if self._is_ours:
@@ -132,9 +133,12 @@ class TrackingHook:
             return
         if isinstance(catalog, SharedMemoryDataCatalog):  # ParallelRunner saves in processes that do not tell
             self._saved = set(pipeline.all_outputs())
-        with self._guarded("when the results, which are on disk, were to be logged", self._parameters.on_failure):
+        with self._guarded("after the last node (all results are on disk)", self._parameters.on_failure):
             self._log_results(catalog)
             self._close("FINISHED")
+            logger.info(
+                "recorded in MLflow as run %s of %s", self._run_id, without_password(self._address, self._address)
+            )
 
     def _log_results(self, catalog: CatalogProtocol) -> None:
         from fvc_kedro.tracking.records import log_detector, log_folds, log_marked  # noqa: PLC0415 - scikit-learn
@@ -145,8 +149,9 @@ class TrackingHook:
         if "fold_metrics" in self._saved:
             log_folds(catalog, self._process_tag() | about)
         if "svm_detector" in self._saved:
-            if "evaluation_summary" in self._saved:
-                about |= {"roc_auc": str(catalog.load("evaluation_summary")["roc_auc"])}
+            # Else the summary on disk is of another detector.
+            score = catalog.load("evaluation_summary")["roc_auc"] if "evaluation_summary" in self._saved else None
+            about |= {} if score is None else {"roc_auc": str(score)}
             address = log_detector(catalog, self._parameters.registered_model, about)
             logger.info("registered the detector as %s", address)
 
@@ -162,7 +167,7 @@ class TrackingHook:
         """Close the run as failed, with the error; that one is to be seen, whatever MLflow says."""
         if not self._is_open:
             return
-        with self._guarded("when the run was to be closed as failed", "warn"):
+        with self._guarded("after a node failed", "warn"):
             mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
             if "corpus_index" in self._saved:
                 self._tag_corpus(catalog)
@@ -172,15 +177,15 @@ class TrackingHook:
     def _guarded(self, moment: str, on_failure: str) -> Iterator[None]:
         """Close the run as failed, then warn or raise, where MLflow cannot be used."""
         try:
-            with bounded_patience():
+            with bounded_and_quiet():
                 yield
-        except Exception as error:
+        except Exception as error:  # whatever it is, it must not cost a run its results
             message = self._explain(moment, error)
             logger.debug("MLflow's own words", exc_info=True)
-            with contextlib.suppress(Exception), bounded_patience():  # the store may be what failed
+            with contextlib.suppress(Exception), bounded_and_quiet():  # the store may be what failed
                 if mlflow.active_run() is not None:  # else MLflow would open one
                     mlflow.set_tag("error", message[:_LONGEST_REASON])
-            with contextlib.suppress(Exception), bounded_patience():
+            with contextlib.suppress(Exception), bounded_and_quiet():
                 self._close("FAILED")
             if on_failure == "error":
                 raise TrackingError(message) from error
@@ -190,8 +195,8 @@ class TrackingHook:
         reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         return without_password(
             f"MLflow could not be used {moment}: {reason}. Its store is {self._address}: see that it is there and can "
-            "be written to, or name another in conf/base/mlflow.yml (server.mlflow_tracking_uri). With "
-            "tracking.on_failure=warn a run goes on untracked, with tracking.enabled=false MLflow is left alone",
+            "be written to, or name another in conf/base/mlflow.yml (server.mlflow_tracking_uri). "
+            "tracking.on_failure=warn lets a run go on untracked, tracking.enabled=false leaves MLflow alone",
             self._address,
         )
 
@@ -204,7 +209,7 @@ class TrackingHook:
     def _end_interrupted(self) -> None:
         """Close a run that Ctrl-C has ended, of which Kedro tells no hook; MLflow itself would call it finished."""
         if self._is_open:
-            with contextlib.suppress(Exception), bounded_patience():
+            with contextlib.suppress(Exception), bounded_and_quiet():
                 self._close("KILLED")
 
     def _end_killed(self, experiment_id: str) -> None:
@@ -222,8 +227,10 @@ class TrackingHook:
 
 
 def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # where to ask a process is to end it
+        return True
     try:
-        os.kill(process, 0)  # asks, and does nothing to it
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -17,28 +17,33 @@ from omegaconf import OmegaConf
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # By MLflow's own settings, a server that does not answer is waited for some four minutes, and four more, and …
-_PATIENCE = {
+_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every fold
 }
 
 
 def read_configuration(context: KedroContext) -> KedroMlflowConfig:
-    """Read mlflow.yml without touching the store; a relative path of a database is one in the project."""
+    """Read mlflow.yml without touching the store; a relative path is one in the project."""
     if not OmegaConf.has_resolver("km.random_name"):  # kedro-mlflow makes it only when it opens the store
         OmegaConf.register_new_resolver("km.random_name", resolve_random_name, use_cache=True)
     loader: Any = context.config_loader
     settings = loader["mlflow"]
-    server = settings.get("server", {})
-    if "mlflow_tracking_uri" in server:
-        server["mlflow_tracking_uri"] = in_project(server["mlflow_tracking_uri"], context.project_path)
+    server = settings.setdefault("server", {})
+    address = server.get("mlflow_tracking_uri") or os.environ.get(
+        "MLFLOW_TRACKING_URI", "mlruns"
+    )  # as kedro-mlflow does
+    server["mlflow_tracking_uri"] = in_project(address, context.project_path)
     loader["mlflow"] = settings  # what kedro-mlflow will read
     return KedroMlflowConfig.model_validate(settings)
 
 
 def in_project(address: str, project: Path) -> str:
-    """Make the relative path of an SQLite database absolute: SQLite takes it from the working directory."""
+    """Make the relative path of a folder or an SQLite database absolute: MLflow takes it from the working directory."""
+    if not urlsplit(address).scheme and not address.startswith("databricks"):
+        return (project / address).as_uri()
     path = address.removeprefix(_SQLITE)
     if not address.startswith(_SQLITE) or path.startswith(("/", "file:", ":memory:")) or Path(path).is_absolute():
         return address
@@ -70,9 +75,9 @@ def check_database(address: str) -> None:
 
 
 @contextmanager
-def bounded_patience() -> Iterator[None]:
-    """Wait for a server at most half a minute a request, unless the environment says how long."""
-    unset = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+def bounded_and_quiet() -> Iterator[None]:
+    """Wait for a server at most half a minute a request and print nothing, unless the environment says otherwise."""
+    unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     os.environ.update(unset)
     try:
         yield
