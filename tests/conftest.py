@@ -24,6 +24,7 @@ TINY = {
     "svm": {"n_folds": 3, "n_repeats": 2},
     "evaluation": {"n_bootstrap": 100, "n_permutations": 3, "max_rows": 0},
     "reporting": {"n_thumbnails": 4},
+    "tracking": {"on_failure": "error"},  # or a fault in tracking would only be a line of the log
 }
 
 

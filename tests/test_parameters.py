@@ -47,6 +47,9 @@ def test_the_defaults_are_valid():
         ("sample_corpus.crf", {"low": 30, "high": 20}),
         ("sample_corpus.pairs", 3),
         ("ingestion.limits.max_pixels", 0),
+        ("tracking.enabled", "perhaps"),
+        ("tracking.on_failure", "ignore"),
+        ("tracking.registered_model", "fvc/svm"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(place, value):

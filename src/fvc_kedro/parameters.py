@@ -192,6 +192,14 @@ class ExecutionParameters(Parameters):
         return Execution(self.engine, self.workers, self.timeout_s, self.memory_mb)
 
 
+class TrackingParameters(Parameters):
+    """What of a run goes to MLflow, and what happens where MLflow cannot be used."""
+
+    enabled: bool
+    on_failure: Literal["warn", "error"]
+    registered_model: str = Field(pattern=r"^[^/:]+$")  # MLflow's rule for names in its registry
+
+
 GROUPS: dict[str, type[Parameters]] = {
     "sample_corpus": SampleCorpusParameters,
     "ingestion": IngestionParameters,
@@ -201,6 +209,7 @@ GROUPS: dict[str, type[Parameters]] = {
     "evaluation": EvaluationParameters,
     "reporting": ReportingParameters,
     "execution": ExecutionParameters,
+    "tracking": TrackingParameters,
 }
 # Given with --params for the catalog alone (globals.yml holds the defaults).
 CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "allow_outside", "fvc_root"})

@@ -1,6 +1,14 @@
 """Kedro's settings of the project."""
 
-from fvc_kedro.hooks import InputsHook, ParametersHook, TrackingHook
+from fvc_kedro.hooks import InputsHook, ParametersHook
+from fvc_kedro.tracking import TrackingHook
 
 HOOKS = (ParametersHook(), InputsHook(), TrackingHook())
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+# Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
+# Its releases spell its name differently.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+}

@@ -1,0 +1,10 @@
+"""What of a run goes to MLflow, and what happens where MLflow cannot be used."""
+
+import os
+
+# MLflow reports its use to its makers unless told otherwise, and asks once, when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from fvc_kedro.tracking.hook import TrackingError, TrackingHook
+
+__all__ = ["TrackingError", "TrackingHook"]

@@ -1,0 +1,135 @@
+"""What of a run's results is written to MLflow: read back from the catalog, so that it is what lies on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.sklearn
+import polars as pl
+from kedro.io import CatalogProtocol
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
+
+from fvc_kedro import __version__
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.pipelines.reporting.fold_plots import plot_fold_roc
+from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix
+
+PICTURES = frozenset({".png", ".jpg", ".svg", ".pdf"})
+_N_EXAMPLE_ROWS = 5
+# What reading a model takes beside fvc_kedro itself, which no package index carries.
+_REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "polars", "pyarrow", "scikit-learn", "scipy")
+
+
+def log_marked(
+    catalog: CatalogProtocol, kinds: Mapping[str, str], files: Mapping[str, Path | None], saved: Set[str]
+) -> None:
+    """Log the datasets that this run saved and the catalog marks with ``metadata: mlflow``.
+
+    Parameters
+    ----------
+    catalog : CatalogProtocol
+    kinds : mapping of str to {"metrics", "artifact"}
+        ``metrics``: a dictionary of numbers. ``artifact``: a file; pictures go to ``plots``, others to ``reports``.
+    files : mapping of str to Path
+        Where the marked datasets lie.
+    saved : set of str
+        Names of the datasets that this run saved.
+    """
+    for name, kind in kinds.items():
+        if name not in saved:
+            continue
+        if kind == "metrics":
+            mlflow.log_metrics(_numbers(catalog.load(name)))
+        else:
+            path = files[name]
+            mlflow.log_artifact(str(path), "plots" if Path(str(path)).suffix in PICTURES else "reports")
+
+
+def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:
+    """Log every fold as a child of the run that is open: C, kernel, metrics, model and plots of its test videos.
+
+    Parameters
+    ----------
+    catalog : CatalogProtocol
+        With ``fold_metrics``, ``fold_models`` and ``oof_predictions`` saved.
+    common_tags : mapping of str to str
+        Tags that every child gets.
+    """
+    models = catalog.load("fold_models")
+    predictions: pl.DataFrame = catalog.load("oof_predictions")
+    if "repeat" in predictions.columns:  # the fold models are those of the first repeat
+        predictions = predictions.filter(pl.col("repeat") == 1)
+    folds = {name: load() for name, load in catalog.load("fold_metrics").items()}
+    for name, figures in sorted(folds.items(), key=lambda item: item[1]["fold"]):
+        fold = figures["fold"]
+        with mlflow.start_run(run_name=name, nested=True, tags={**common_tags, "fold": str(fold)}):
+            mlflow.log_params({"C": figures["C"], "kernel": figures["kernel"]})
+            model = _log_model(models[name](), "model")
+            mlflow.log_metrics(
+                _numbers({key: value for key, value in figures.items() if key not in ("fold", "C")}),
+                model_id=model.model_id,
+            )
+            tested = predictions.filter(pl.col("fold") == fold)
+            mlflow.log_figure(plot_fold_roc(tested), "plots/roc.png")
+            mlflow.log_figure(plot_confusion_matrix(tested), "plots/confusion_matrix.png")
+
+
+def log_detector(catalog: CatalogProtocol, registered_model: str, tags: Mapping[str, str]) -> str:
+    """Log the final detector with signature and input example, and register it.
+
+    Parameters
+    ----------
+    catalog : CatalogProtocol
+        With ``svm_detector`` and ``training_table`` saved.
+    registered_model : str
+        Name in the registry.
+    tags : mapping of str to str
+        Tags of the registered version.
+
+    Returns
+    -------
+    str
+        Address of the registered version, ``models:/<name>/<version>``.
+    """
+    detector: VideoDetector = catalog.load("svm_detector")
+    rows: pl.DataFrame = catalog.load("training_table").head(_N_EXAMPLE_ROWS)
+    example = rows.select(detector.feature_names_in_.tolist()).to_pandas()
+    logged = _log_model(detector, "detector", input_example=example)
+    client = MlflowClient()
+    if not client.search_registered_models(f"name = '{registered_model}'"):
+        client.create_registered_model(registered_model)
+    registered = client.create_model_version(
+        registered_model, logged.model_uri, logged.run_id, tags=dict(tags), model_id=logged.model_id
+    )
+    return f"models:/{registered_model}/{registered.version}"
+
+
+def _log_model(model: VideoDetector, name: str, **more: Any) -> ModelInfo:
+    logged: ModelInfo = mlflow.sklearn.log_model(
+        model,
+        name=name,
+        signature=_signature(model),
+        serialization_format="cloudpickle",
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
+        metadata={"fvc_kedro": __version__},
+        **more,
+    )
+    return logged
+
+
+def _signature(model: VideoDetector) -> ModelSignature:
+    # Not inferred from an example: no value may be missing there that may be missing elsewhere, and no column may be.
+    features = Schema([ColSpec("double", str(name)) for name in model.feature_names_in_])
+    return ModelSignature(features, Schema([ColSpec("double", "real"), ColSpec("double", "fake")]))
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
