@@ -182,7 +182,7 @@ def test_the_number_of_threads_changes_nothing(machine):
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
 
 
-def copied_noise(seed, n_clips=30, n_copies=10, n_features=8):
+def copied_noise(seed, n_clips=24, n_copies=10, n_features=8):
     """Random vectors, each there as a clip and its slightly changed copies, labelled by clip."""
     generator = np.random.default_rng(seed)
     clips = np.repeat(generator.normal(size=(n_clips, n_features)), n_copies, axis=0)

@@ -14,6 +14,7 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
+from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -142,9 +143,9 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "n_groups": used["group"].n_unique(),
         "labels": used.group_by("label").agg(n=pl.len(), n_groups=pl.col("group").n_unique()).sort("label").to_dicts(),
         "mixed_groups": int((used.group_by("group").agg(pl.col("label").n_unique())["label"] == 2).sum()),
-        "platforms": _counts(used["platform"]),
-        "manipulations": _counts(used.filter(label="fake")["manipulation"]),
-        "codecs": _counts(used["codec"]),
+        "platforms": _counts(used, "platform"),
+        "manipulations": _counts(used.filter(label="fake"), "manipulation"),
+        "codecs": _counts(used, "codec"),
         "facts": [
             (title, unit, *(used[name].quantile(share) for share in (0.0, 0.5, 1.0)))
             for name, title, unit in (
@@ -162,8 +163,8 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _counts(values: pl.Series) -> list[tuple[str, int]]:
-    counted = values.fill_null("not stated").value_counts(sort=False)
+def _counts(videos: pl.DataFrame, name: str) -> list[tuple[str, int]]:
+    counted = videos.select(stated(name)).to_series().value_counts(sort=False)
     return sorted(((str(value), int(count)) for value, count in counted.rows()), key=lambda pair: (-pair[1], pair[0]))
 
 
