@@ -49,7 +49,8 @@ def judge_other_corpus(
     -------
     DataFrame
         A row a video, sorted: video_id, video_path, label, group, ``in_training`` (whether the detector was trained on
-        a video of the same group or the same content), ``margin``, ``probability`` of fake, ``verdict``.
+        a video of the same group, or on the same content as one of the group), ``margin``, ``probability`` of fake,
+        ``verdict``.
 
     Raises
     ------
@@ -73,16 +74,21 @@ def judge_other_corpus(
     verdicts_of = svm_detector.verdicts_
     verdicts = verdicts_of(probability) if verdicts_of else np.full(len(judged), "inconclusive")
     trained = training_table.select("video_id").unique().join(corpus_index, on="video_id", how="inner")
-    known = pl.col("group").is_in(trained["group"].unique().to_list()) | pl.col("sha256").is_in(
-        trained["sha256"].unique().to_list()
-    )
+    names = {name for group in trained["group"].unique() for name in _names_in(group)}
+    groups = [group for group in other_index["group"].unique() if names & _names_in(group)]
+    known = pl.col("group").is_in(groups) | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
     found = pl.DataFrame({"video_id": list(judged), "margin": margins, "probability": probability, "verdict": verdicts})
     return (
         found.join(other_index, on="video_id", how="left", maintain_order="left")
-        .with_columns(in_training=known)
+        .with_columns(in_training=known.any().over("group"))
         .select(PREDICTION_SCHEMA.keys())
         .sort("video_id")
     )
+
+
+def _names_in(group: str) -> set[str]:
+    """Name of a group, and those of the groups that ingestion joined in it because they share a video."""
+    return {group, *filter(None, group.split("+"))}
 
 
 def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:
