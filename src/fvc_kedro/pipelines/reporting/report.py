@@ -43,12 +43,19 @@ def figure_text(value: float | None, low: float | None = None, high: float | Non
     """Write a figure with its interval, such as ``0.573 (0.518 to 0.639)``; a dash where it is not known."""
     if value is None:
         return _DASH
-    shape = "+.3f" if signed else ".3f"
-    text = format(value, shape).replace("-", _MINUS)
     if low is None or high is None:
-        return text
-    bounds = [format(bound, shape).replace("-", _MINUS) for bound in (low, high)]
-    return f"{text} ({bounds[0]} to {bounds[1]})"
+        return _three_digits(value, signed)
+    return f"{_three_digits(value, signed)} ({_three_digits(low, signed)} to {_three_digits(high, signed)})"
+
+
+def _three_digits(value: float, signed: bool) -> str:
+    rounded = round(value, 3) + 0.0  # no minus before a nought
+    return format(rounded, "+.3f" if signed else ".3f").replace("-", _MINUS)
+
+
+def p_value_text(p_value: float) -> str:
+    """Write a p-value, such as ``= 0.012``; one that would round to nought, which none is, as ``< 0.001``."""
+    return "< 0.001" if p_value < 0.0005 else f"= {p_value:.3f}"
 
 
 def write_report(
@@ -82,7 +89,7 @@ def write_report(
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = figure_text
+    environment.filters |= {"figure": figure_text, "p_value": p_value_text}
     return environment.from_string(_TEMPLATE).render(
         summary=summary,
         svm=svm,
