@@ -74,13 +74,16 @@ def load_dataset(project: Path) -> Callable[..., Any]:
     return load
 
 
-def make_tiny_corpus(folder: Path, n_groups: int = 6) -> Path:
-    """Write small real videos, sharp ones labelled real and blurred ones fake, and their manifest."""
+def make_tiny_corpus(folder: Path, n_groups: int = 6, seed: int = 1, group_name: str = "group") -> Path:
+    """Write small real videos, sharp ones labelled real and blurred ones fake, and their manifest.
+
+    Another seed gives other pixels; groups are named by ``group_name`` and a number.
+    """
     import cv2
 
     from clips import write_clip
 
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(seed)
     rows = []
     for group in range(n_groups):
         noise = generator.integers(40, 200, (12, 48, 64, 3), dtype=np.uint8)
@@ -89,7 +92,7 @@ def make_tiny_corpus(folder: Path, n_groups: int = 6) -> Path:
             path = folder / "videos" / f"{group}_{label}.mp4"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_clip(path, pixels)
-            rows.append((f"videos/{path.name}", label, f"group {group}"))
+            rows.append((f"videos/{path.name}", label, f"{group_name} {group}"))
     manifest = folder / "manifest.csv"
     pl.DataFrame(rows, schema=["video_path", "label", "group"], orient="row").write_csv(manifest)
     return manifest

@@ -123,8 +123,19 @@ def out_of_fold(rows: Rows, splits: Sequence[Split], procedure: Procedure) -> Ou
     splits : sequence of (train, test)
         Row numbers; every row is in exactly one test part, and no group on both sides.
     procedure : Procedure
+
+    Raises
+    ------
+    ValueError
+        If a row is in no test part or in several.
+    LeakageError
+        If a group stands on both sides of a split.
     """
-    points = search_grid(rows, procedure.grid) if procedure.searched_once else None
+    tested = np.sort(np.concatenate([test for _, test in splits]))
+    if not np.array_equal(tested, np.arange(len(rows))):
+        raise ValueError(f"every row must be in exactly one test part; {len(rows)} rows, {len(tested)} in test parts")
+    is_searched = procedure.machine not in _UNSEARCHED
+    points = search_grid(rows, procedure.grid) if procedure.searched_once and is_searched else None
     first = first_rows(rows.videos)
     fold_of: dict[str, int] = {}
     probability: dict[str, float] = {}

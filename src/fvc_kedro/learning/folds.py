@@ -86,8 +86,9 @@ def leave_one_group_out(y: Labels, groups: Groups) -> list[Split]:
     for train, test in splits:
         assert_disjoint(groups, train, test)
         if np.unique(y[train]).size < 2:
+            name = str(groups[test[0]])
             raise TooFewGroupsError(
-                f"without the group {groups[test][0]!r} only one class is left to train on: add groups of the other"
+                f"without the group {name!r} only one class is left to train on: add groups of the other"
             )
     return splits
 

@@ -32,7 +32,7 @@ METRICS: dict[str, bool | None] = {
     **{f"tpr_at_{rate:.0%}_fpr".replace("%", "_percent"): True for rate in FALSE_POSITIVE_RATES},
 }
 _N_BINS = 10
-_LEAST_PROBABILITY = 1e-15
+_LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # as scikit-learn's log-loss
 _MOST_CELLS = 2_000_000  # of one array: resamples are worked through in blocks
 
 
@@ -72,8 +72,8 @@ def figures_of(y: Labels, probability: NDArray[np.float64], groups: Groups, coun
     Returns
     -------
     dict of str to ndarray, shape (n_resamples,)
-        By the names of ``METRICS``; NaN where a resample holds one class only (or, for ``mean_group_auc``, no
-        group with both).
+        By the names of ``METRICS``; all NaN where a resample holds one class only (and ``mean_group_auc`` also where
+        no group in it holds both), so that the intervals of all are over the same resamples.
     """
     places = np.unique(groups, return_inverse=True)[1]
     repeats = np.asarray(probability, np.float64).reshape(len(y), -1).T
@@ -90,7 +90,9 @@ def figures_of(y: Labels, probability: NDArray[np.float64], groups: Groups, coun
             | {"mean_group_auc": _weighted_mean(auc, block)}
             for scores, auc in zip(repeats, within, strict=True)
         ]
-        blocks.append({name: np.mean([one[name] for one in each], axis=0) for name in METRICS})
+        n_fake = weights @ y
+        both = (n_fake > 0) & (n_fake < weights.sum(axis=1))
+        blocks.append({name: np.where(both, np.mean([one[name] for one in each], axis=0), np.nan) for name in METRICS})
     return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
 
 
@@ -207,7 +209,6 @@ def _ranking(y: Labels, scores: NDArray[np.float64], weights: NDArray[np.float64
     n_fake, n_real = fakes[:, -1], reals[:, -1]
     tpr = _ratio(fakes, np.broadcast_to(n_fake[:, None], fakes.shape))
     fpr = _ratio(reals, np.broadcast_to(n_real[:, None], reals.shape))
-    one_class = (n_fake == 0) | (n_real == 0)
     precision = np.nan_to_num(_ratio(fakes[:, 1:], fakes[:, 1:] + reals[:, 1:]))
     found = {
         "roc_auc": np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1),
@@ -218,7 +219,7 @@ def _ranking(y: Labels, scores: NDArray[np.float64], weights: NDArray[np.float64
     }
     for name, rate in zip([name for name in METRICS if name.startswith("tpr_at")], FALSE_POSITIVE_RATES, strict=True):
         found[name] = np.max(np.where(fpr <= rate + 1e-12, tpr, 0.0), axis=1)
-    return {name: np.where(one_class, np.nan, values) for name, values in found.items()}
+    return found
 
 
 def _from_zero(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -247,14 +248,11 @@ def _labels_called(y: Labels, called: NDArray[np.bool_], weights: NDArray[np.flo
         out=np.zeros(len(product)),  # as scikit-learn: 0 where only one class was called
         where=product > 0,
     )
-    one_class = (n_fake == 0) | (n_real == 0)
     return {
         "accuracy": _ratio(true_fake + true_real, n_fake + n_real),
         "balanced_accuracy": (_ratio(true_fake, n_fake) + _ratio(true_real, n_real)) / 2,
-        "mcc": np.where(one_class, np.nan, mcc),
-        "f1_score": np.where(
-            n_fake > 0, np.nan_to_num(_ratio(2 * true_fake, 2 * true_fake + false_fake + false_real)), np.nan
-        ),
+        "mcc": mcc,
+        "f1_score": np.nan_to_num(_ratio(2 * true_fake, 2 * true_fake + false_fake + false_real)),
     }
 
 

@@ -68,6 +68,11 @@ def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool
     return True
 
 
+def stated(name: str) -> pl.Expr:
+    """Text that a manifest or container may leave out, "not stated" where it does."""
+    return pl.when(pl.col(name).fill_null("") == "").then(pl.lit("not stated")).otherwise(pl.col(name)).alias(name)
+
+
 def labels_of(table: pl.DataFrame) -> Labels:
     """0 for real and 1 for fake, for each row."""
     return (table["label"] == "fake").to_numpy().astype(np.int64)

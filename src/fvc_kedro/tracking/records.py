@@ -18,8 +18,7 @@ from mlflow.types import ColSpec, Schema
 
 from fvc_kedro import __version__
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.pipelines.reporting.fold_plots import plot_fold_roc
-from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix
+from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix, plot_roc_of_part
 
 PICTURES = frozenset({".png", ".jpg", ".svg", ".pdf"})
 _N_EXAMPLE_ROWS = 5
@@ -64,8 +63,6 @@ def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:
     """
     models = catalog.load("fold_models")
     predictions: pl.DataFrame = catalog.load("oof_predictions")
-    if "repeat" in predictions.columns:  # the fold models are those of the first repeat
-        predictions = predictions.filter(pl.col("repeat") == 1)
     folds = {name: load() for name, load in catalog.load("fold_metrics").items()}
     for name, figures in sorted(folds.items(), key=lambda item: item[1]["fold"]):
         fold = figures["fold"]
@@ -77,7 +74,7 @@ def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:
                 model_id=model.model_id,
             )
             tested = predictions.filter(pl.col("fold") == fold)
-            mlflow.log_figure(plot_fold_roc(tested), "plots/roc.png")
+            mlflow.log_figure(plot_roc_of_part(tested, name), "plots/roc.png")
             mlflow.log_figure(plot_confusion_matrix(tested), "plots/confusion_matrix.png")
 
 

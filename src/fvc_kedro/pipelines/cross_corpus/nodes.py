@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
 
 from fvc_kedro.learning.cross_validation import judge
 from fvc_kedro.learning.detector import VideoDetector
@@ -16,7 +15,7 @@ from fvc_kedro.learning.resampling import draw_groups
 from fvc_kedro.learning.resampling import judge as judge_probabilities
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
-from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, new_axes
+from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
 from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of, rows_of, units_of
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,8 @@ def judge_other_corpus(
     -------
     DataFrame
         A row a video, sorted: video_id, video_path, label, group, ``in_training`` (whether the detector was trained on
-        a video of the same group or the same content), ``margin``, ``probability`` of fake, ``verdict``.
+        a video of the same group, or on the same content as one of the group), ``margin``, ``probability`` of fake,
+        ``verdict``.
 
     Raises
     ------
@@ -73,16 +73,21 @@ def judge_other_corpus(
     verdicts_of = svm_detector.verdicts_
     verdicts = verdicts_of(probability) if verdicts_of else np.full(len(judged), "inconclusive")
     trained = training_table.select("video_id").unique().join(corpus_index, on="video_id", how="inner")
-    known = pl.col("group").is_in(trained["group"].unique().to_list()) | pl.col("sha256").is_in(
-        trained["sha256"].unique().to_list()
-    )
+    names = {name for group in trained["group"].unique() for name in _names_in(group)}
+    groups = [group for group in other_index["group"].unique() if names & _names_in(group)]
+    known = pl.col("group").is_in(groups) | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
     found = pl.DataFrame({"video_id": list(judged), "margin": margins, "probability": probability, "verdict": verdicts})
     return (
         found.join(other_index, on="video_id", how="left", maintain_order="left")
-        .with_columns(in_training=known)
+        .with_columns(in_training=known.any().over("group"))
         .select(PREDICTION_SCHEMA.keys())
         .sort("video_id")
     )
+
+
+def _names_in(group: str) -> set[str]:
+    """Name of a group, and those of the groups that ingestion joined in it because they share a video."""
+    return {group, *filter(None, group.split("+"))}
 
 
 def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:
@@ -121,13 +126,6 @@ def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str,
     return pl.DataFrame(rows, schema=METRIC_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def plot_other_roc(other_predictions: pl.DataFrame, other_metrics: pl.DataFrame) -> Figure:
-    """Draw the ROC curve on the other corpus."""
-    unseen = other_predictions.filter(~pl.col("in_training"))
-    auc = other_metrics.filter(metric="roc_auc")["value"].item()
-    figure, axes = new_axes("ROC on another corpus", "false positive rate (real called fake)", "true positive rate")
-    axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
-    false_positive_rate, true_positive_rate, _ = roc_curve(labels_of(unseen), unseen["probability"].to_numpy())
-    axes.plot(false_positive_rate, true_positive_rate, color=FAKE, lw=2.2, label=f"AUC {auc:.3f}")
-    axes.legend(loc="lower right")
-    return figure
+def plot_other_roc(other_predictions: pl.DataFrame) -> Figure:
+    """Draw the ROC curve on the videos whose group had no part in training."""
+    return plot_roc_of_part(other_predictions.filter(~pl.col("in_training")), "ROC on another corpus")

@@ -62,6 +62,6 @@ def create_pipeline() -> Pipeline:
                 "other_metrics",
                 name="evaluate_other_corpus",
             ),
-            node(plot_other_roc, ["other_predictions", "other_metrics"], "other_roc_plot", name="plot_other_roc"),
+            node(plot_other_roc, "other_predictions", "other_roc_plot", name="plot_other_roc"),
         ]
     )

@@ -17,7 +17,7 @@ from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge, jud
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, procedure_of, rows_of, splits_of, units_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, procedure_of, rows_of, splits_of, stated, units_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,13 +79,12 @@ def metadata_table(corpus_index: pl.DataFrame, videos: pl.DataFrame) -> pl.DataF
     DataFrame
         Key columns; the logarithm of each container fact; an indicator for each platform, codec and pixel format.
     """
-    facts = videos.join(
-        corpus_index.select("video_id", *_FACTS, *_NAMES), on="video_id", how="left", maintain_order="left"
-    )
+    known = corpus_index.select("video_id", *_FACTS, *map(stated, _NAMES))
+    facts = videos.join(known, on="video_id", how="left", maintain_order="left")
     indicators = [
-        (pl.col(name).fill_null("unknown") == value).cast(pl.Float64).alias(f"{name}: {value}")
+        (pl.col(name) == value).cast(pl.Float64).alias(f"{name}: {value}")
         for name in _NAMES
-        for value in facts[name].fill_null("unknown").unique().sort()
+        for value in facts[name].unique().sort()
     ]
     return facts.select(*KEY_COLUMNS, *[pl.col(name).cast(pl.Float64).log1p() for name in _FACTS], *indicators)
 

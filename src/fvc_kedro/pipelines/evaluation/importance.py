@@ -1,4 +1,4 @@
-"""What the fold models lose when a family's values are shuffled between the videos that they are judged on."""
+"""What the fold models lose when a family's values are shuffled between the videos of the corpus."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def permute_families(
 ) -> pl.DataFrame:
     """Measure the permutation importance of each family on the held-out groups.
 
-    The columns of a family are shuffled together between the rows of a test part, so that what they say of one
-    another stays and what they say of the label goes.
+    The columns of a family are shuffled together between all rows of the corpus, so that what they say of one
+    another stays and what they say of the label goes. To shuffle inside each test part would not do: where that
+    is one group of one class, the label's trace would stay.
 
     Returns
     -------
@@ -61,14 +62,14 @@ def permute_families(
     place = {video: number for number, video in enumerate(videos["video_id"])}
     whole = np.empty((len(videos), 1))
     shuffled = {name: np.empty((len(videos), settings.n_shuffles)) for name in families}
+    generator = np.random.default_rng(settings.seed)
+    orders = {name: [generator.permutation(len(rows)) for _ in range(settings.n_shuffles)] for name in families}
     for fold, (_, test) in splits_of(training_table, folds).items():
         model, unseen = fold_models[fold](), rows.take(test)
         _put(whole[:, 0], place, model, unseen)
-        generator = np.random.default_rng([settings.seed, int(fold.removeprefix("fold_"))])
         for name, columns in families.items():
-            for number in range(settings.n_shuffles):
-                order = generator.permutation(len(unseen)).tolist()
-                moved = unseen.features.with_columns(unseen.features[order].select(columns))
+            for number, order in enumerate(orders[name]):
+                moved = unseen.features.with_columns(rows.features[order[test].tolist()].select(columns))
                 _put(shuffled[name][:, number], place, model, Rows(moved, unseen.y, unseen.groups, unseen.videos))
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fvc_kedro.learning.resampling import draw_groups, interval, judge
 from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, repeats_of
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, stated
 
 # Upper bounds of the classes, each with its name; the last has none.
 _HEIGHTS = (
@@ -98,11 +98,9 @@ def _slices(videos: pl.DataFrame, corpus_index: pl.DataFrame) -> dict[str, pl.Se
     facts = videos.join(corpus_index.drop("label", "group"), on="video_id", how="left", maintain_order="left")
     lines = facts.select(pl.min_horizontal("width", "height")).to_series()
     bits = facts.select(pl.col("bitrate") / (pl.col("width") * pl.col("height") * pl.col("fps"))).to_series()
-    manipulated = facts.select(
-        pl.when(pl.col("label") == "fake").then(pl.col("manipulation").fill_null("not stated"))
-    ).to_series()
+    manipulated = facts.select(pl.when(pl.col("label") == "fake").then(stated("manipulation"))).to_series()
     return {
-        "platform": facts["platform"].fill_null("not stated"),
+        "platform": facts.select(stated("platform")).to_series(),
         "manipulation": manipulated,
         "resolution": _classed(lines, _CLASSES["resolution"]),
         "bitrate": _classed(bits, _CLASSES["bitrate"]),

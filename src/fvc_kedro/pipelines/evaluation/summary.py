@@ -63,14 +63,17 @@ def summarise_evaluation(
 
 
 def _best_of_metadata(comparison: pl.DataFrame, shortcut_auc: float) -> dict[str, float | None]:
-    """Find the best that metadata reach, pooled or within groups, and whether that separates the classes."""
+    """Find the best that metadata reach, pooled or within groups, and whether that separates the classes.
+
+    Where it does, the best is one of the figures that bear it out, not a higher one that may be chance.
+    """
     found = comparison.filter(
         pl.col("method").is_in(METADATA), pl.col("metric").is_in(["roc_auc", "mean_group_auc"])
     ).drop_nulls("value")
     if found.is_empty():
         return dict.fromkeys(("metadata_roc_auc", "metadata_roc_auc_low", "metadata_separate"))
-    best = found.sort("value").row(-1, named=True)
     separate = found.filter(pl.col("value") >= shortcut_auc, pl.col("low") > 0.5)
+    best = (found if separate.is_empty() else separate).sort("value").row(-1, named=True)
     return {
         "metadata_roc_auc": best["value"],
         "metadata_roc_auc_low": best["low"],

@@ -65,6 +65,26 @@ def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
     return figure
 
 
+def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
+    """Draw the ROC curve of part of the videos, or chance alone where these are all of one class.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        With label and ``probability`` of fake.
+    title : str
+    """
+    figure, axes = new_axes(title, "false positive rate (real called fake)", "true positive rate")
+    axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
+    y, probability = _truth(predictions)
+    if np.unique(y).size == 2:
+        rates = metrics.roc_curve(y, probability)
+        score = metrics.roc_auc_score(y, probability)
+        axes.plot(rates[0], rates[1], color=FAKE, lw=2.2, label=f"{len(y)} videos, AUC {score:.3f}")
+    axes.legend(loc="lower right")
+    return figure
+
+
 def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
     """Draw precision against recall for each fold and pooled, with the share of fakes as the base rate."""
     figure, axes = new_axes("Precision and recall of 'fake', out of fold", "recall", "precision")

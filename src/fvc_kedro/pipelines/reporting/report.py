@@ -14,6 +14,7 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
+from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _BETTER, _NOT_SHOWN = "Better than chance", "Not shown to be better than chance"
@@ -44,12 +45,19 @@ def figure_text(value: float | None, low: float | None = None, high: float | Non
     """Write a figure with its interval, such as ``0.573 (0.518 to 0.639)``; a dash where it is not known."""
     if value is None:
         return _DASH
-    shape = "+.3f" if signed else ".3f"
-    text = format(value, shape).replace("-", _MINUS)
     if low is None or high is None:
-        return text
-    bounds = [format(bound, shape).replace("-", _MINUS) for bound in (low, high)]
-    return f"{text} ({bounds[0]} to {bounds[1]})"
+        return _three_digits(value, signed)
+    return f"{_three_digits(value, signed)} ({_three_digits(low, signed)} to {_three_digits(high, signed)})"
+
+
+def _three_digits(value: float, signed: bool) -> str:
+    rounded = round(value, 3) + 0.0  # no minus before a nought
+    return format(rounded, "+.3f" if signed else ".3f").replace("-", _MINUS)
+
+
+def p_value_text(p_value: float) -> str:
+    """Write a p-value, such as ``= 0.012``; one that would round to nought, which none is, as ``< 0.001``."""
+    return "< 0.001" if p_value < 0.0005 else f"= {p_value:.3f}"
 
 
 def write_report(
@@ -83,7 +91,7 @@ def write_report(
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = figure_text
+    environment.filters |= {"figure": figure_text, "p_value": p_value_text}
     return environment.from_string(_TEMPLATE).render(
         summary=summary,
         svm=svm,
@@ -153,9 +161,9 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "n_groups": used["group"].n_unique(),
         "labels": used.group_by("label").agg(n=pl.len(), n_groups=pl.col("group").n_unique()).sort("label").to_dicts(),
         "mixed_groups": int((used.group_by("group").agg(pl.col("label").n_unique())["label"] == 2).sum()),
-        "platforms": _counts(used["platform"]),
-        "manipulations": _counts(used.filter(label="fake")["manipulation"]),
-        "codecs": _counts(used["codec"]),
+        "platforms": _counts(used, "platform"),
+        "manipulations": _counts(used.filter(label="fake"), "manipulation"),
+        "codecs": _counts(used, "codec"),
         "facts": [
             (title, unit, *(used[name].quantile(share) for share in (0.0, 0.5, 1.0)))
             for name, title, unit in (
@@ -173,8 +181,8 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _counts(values: pl.Series) -> list[tuple[str, int]]:
-    counted = values.fill_null("not stated").value_counts(sort=False)
+def _counts(videos: pl.DataFrame, name: str) -> list[tuple[str, int]]:
+    counted = videos.select(stated(name)).to_series().value_counts(sort=False)
     return sorted(((str(value), int(count)) for value, count in counted.rows()), key=lambda pair: (-pair[1], pair[0]))
 
 

@@ -1,0 +1,99 @@
+"""What the fold models lose when a family is shuffled."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from evaluations import EVALUATION, SVM, key_table, segments_of, training_of
+from fvc_kedro.forensics import feature_names
+from fvc_kedro.pipelines.evaluation import importance
+from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA, families_of, permute_families
+from fvc_kedro.pipelines.reporting.plots import plot_importance
+from fvc_kedro.pipelines.svm_training import nodes
+
+
+def permuted(keys, separation=1.0, n_segments=2, **changes):
+    table = training_of(segments_of(keys, n_segments, separation))
+    svm = SVM | changes
+    folds = nodes.make_folds(table, svm)
+    grid = nodes.search_folds(table, folds, svm)
+    models = nodes.train_fold_models(table, folds, grid, svm)
+    return permute_families(table, folds, {name: lambda m=model: m for name, model in models.items()}, EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return permuted(key_table())
+
+
+def row(table, family):
+    return table.filter(family=family).row(0, named=True)
+
+
+def test_the_family_that_carries_the_signal_loses_and_noise_does_not(table):
+    assert dict(table.schema) == IMPORTANCE_SCHEMA
+    assert table["family"].to_list() == ["chroma", "bitstream"]
+    assert table["n_features"].to_list() == [len(feature_names([name])) for name in ("chroma", "bitstream")]
+    signal, noise = row(table, "chroma"), row(table, "bitstream")
+    assert 0.3 < signal["loss"] < 0.6
+    assert signal["loss_low"] > 0.2
+    assert abs(noise["loss"]) < 0.1
+    assert noise["loss_low"] - 1e-9 <= 0 <= noise["loss_high"] + 1e-9
+
+
+def test_intervals_hold_their_loss(table):
+    assert (table["loss_low"] <= table["loss"] + 1e-9).all()
+    assert (table["loss"] <= table["loss_high"] + 1e-9).all()
+
+
+@pytest.mark.parametrize("outer", ["stratified_groups", "leave_one_group_out"])
+def test_a_signal_is_found_though_every_group_is_of_one_class(outer):
+    """Where a test part is one group, shuffling inside it would leave the label's trace where it was."""
+    found = permuted(key_table(8, pure=True), outer=outer)
+    assert row(found, "chroma")["loss"] > 0.3
+    assert abs(row(found, "bitstream")["loss"]) < 0.15
+
+
+def test_segments_are_shuffled_between_videos_and_a_family_stays_together(monkeypatch):
+    keys, judged = key_table(6), []
+    segments = training_of(segments_of(keys, separation=1.0))
+    rows_of_family = {
+        name: dict(zip(segments.select(feature_names([name])).rows(), segments["video_id"], strict=True))
+        for name in ("bitstream", "chroma")
+    }
+    original = importance.judge
+
+    def spy(model, rows):
+        judged.append(
+            {
+                name: [
+                    owner[row] == video
+                    for row, video in zip(rows.features.select(feature_names([name])).rows(), rows.videos, strict=True)
+                ]
+                for name, owner in rows_of_family.items()
+            }
+        )  # a row of a family that is not moved whole is not found
+        return original(model, rows)
+
+    monkeypatch.setattr(importance, "judge", spy)
+    permuted(keys)
+    kinds = Counter(tuple(name for name, own in one.items() if not all(own)) for one in judged)
+    assert kinds == {(): 3, ("bitstream",): 3 * EVALUATION["n_shuffles"], ("chroma",): 3 * EVALUATION["n_shuffles"]}
+    for one in judged:
+        assert all(np.mean(own) < 0.5 or all(own) for own in one.values())
+
+
+def test_equal_inputs_give_equal_losses(table):
+    assert permuted(key_table()).equals(table)
+
+
+def test_columns_of_scaled_copies_are_a_family_of_their_own():
+    columns = [*feature_names(["chroma"]), "scaled_edges", "scaled_hue"]
+    assert families_of(columns) == {"chroma": feature_names(["chroma"]), "scaled copy": ["scaled_edges", "scaled_hue"]}
+
+
+def test_the_plot_names_every_family(table):
+    figure = plot_importance(table)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["bitstream", "chroma"]
+    assert np.isfinite(figure.get_size_inches()).all()

@@ -1,0 +1,186 @@
+"""The trained detector on a corpus it does not know, and on one it does."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from conftest import make_tiny_corpus
+from evaluations import COLUMNS, EVALUATION, SVM, index_of, key_table, segments_of, training_of, videos_of
+from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.resampling import METRICS
+from fvc_kedro.learning.thresholds import Verdicts
+from fvc_kedro.pipelines.cross_corpus.nodes import (
+    METRIC_SCHEMA,
+    PREDICTION_SCHEMA,
+    evaluate_other_corpus,
+    judge_other_corpus,
+    plot_other_roc,
+)
+from fvc_kedro.pipelines.training_rows import TrainingDataError, rows_of
+
+KEYS = key_table(8)
+SEGMENTS = segments_of(KEYS, separation=1.0)
+OTHER = key_table(6).with_columns(video_id="o" + pl.col("video_id"), group="o" + pl.col("group"))
+OTHER_SEGMENTS = segments_of(OTHER, separation=1.0, seed=9)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    rows = rows_of(training_of(SEGMENTS))
+    fitted = VideoDetector(make_classifier("linear", 0.1, 0)).fit(rows.features, rows.y, rows.groups, rows.videos)
+    fitted.verdicts_ = Verdicts(0.3, 0.7, 0.05, 0.05, 0.0, 0.0)
+    return fitted
+
+
+def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_index=None, unit="segment"):
+    return judge_other_corpus(
+        segments,
+        videos_of(segments),
+        index_of(other) if index is None else index,
+        index_of(KEYS) if trained_index is None else trained_index,
+        training_of(SEGMENTS),
+        detector,
+        SVM | {"unit": unit},
+    )
+
+
+def figures(predictions):
+    return dict(evaluate_other_corpus(predictions, EVALUATION).select("metric", "value").rows())
+
+
+def test_every_video_of_another_corpus_is_judged(detector):
+    found = judged(detector)
+    assert dict(found.schema) == PREDICTION_SCHEMA
+    assert found.select("video_id", "label", "group").equals(OTHER)
+    assert not found["in_training"].any()
+    named = detector.verdicts_(found["probability"].to_numpy())
+    assert found["verdict"].to_list() == named.tolist()
+    assert {"authentic", "tampered"} <= set(named)
+    metrics = evaluate_other_corpus(found, EVALUATION)
+    assert dict(metrics.schema) == METRIC_SCHEMA
+    assert metrics["metric"].to_list() == [*METRICS, "n_videos", "n_groups", "n_left_out"]
+    value, low, high = metrics.row(0)[1:]
+    assert value > 0.95
+    assert low <= value <= high
+    assert figures(found)["n_videos"] == 24
+    assert figures(found)["n_left_out"] == 0
+    assert isinstance(plot_other_roc(found), Figure)
+
+
+def test_a_shared_group_is_left_out_and_counted(detector, caplog):
+    other = OTHER.with_columns(group=pl.when(pl.col("group") == "og00").then(pl.lit("g03")).otherwise(pl.col("group")))
+    found = judged(detector, other, segments_of(other, separation=1.0, seed=9))
+    assert found.filter(pl.col("in_training"))["group"].unique().to_list() == ["g03"]
+    assert len(found) == 24
+    numbers = figures(found)
+    assert (numbers["n_videos"], numbers["n_groups"], numbers["n_left_out"]) == (20, 5, 4)
+    assert "4 videos share a group or their content" in caplog.text
+
+
+def test_wrong_videos_of_a_shared_group_change_no_figure(detector):
+    found = judged(detector)
+    turned = pl.when(pl.col("group") == "og00").then(1 - pl.col("probability")).otherwise(pl.col("probability"))
+    known = found.with_columns(in_training=pl.col("group") == "og00")
+    assert figures(known) == figures(known.with_columns(probability=turned))
+
+
+def test_a_video_of_equal_content_takes_its_group_along(detector):
+    """As in ingestion: the other videos of its group are likely copies of it."""
+    index = index_of(OTHER, sha256=["v005", *OTHER["video_id"].to_list()[1:]])
+    found = judged(detector, index=index)
+    assert found.filter(pl.col("in_training"))["group"].unique().to_list() == ["og00"]
+    assert figures(found)["n_left_out"] == 4
+
+
+def test_a_group_is_known_though_ingestion_joined_it_with_another(detector):
+    """Groups that share a video are one in the index, named after them all."""
+    joined = KEYS.with_columns(group=pl.col("group").replace({"g00": "g00+og02", "g01": "g00+og02"}))
+    found = judged(detector, trained_index=index_of(joined))
+    assert found.filter(pl.col("in_training"))["group"].unique().to_list() == ["og02"]
+    other = OTHER.with_columns(group=pl.col("group").replace({"og04": "g07+og04"}))
+    found = judged(detector, other, segments_of(other, separation=1.0, seed=9))
+    assert found.filter(pl.col("in_training"))["group"].unique().to_list() == ["g07+og04"]
+
+
+def test_videos_of_the_training_corpus_that_were_not_trained_on_are_unknown(detector):
+    """They were rejected or could not be measured, so nothing of them was learnt."""
+    more = pl.concat([KEYS, KEYS.head(1).with_columns(video_id=pl.lit("vx"), group=pl.lit("og01"))])
+    assert not judged(detector, trained_index=index_of(more))["in_training"].any()
+
+
+@pytest.mark.parametrize(("left", "counts"), [("real", "12 real and 0 fake"), ("fake", "0 real and 12 fake")])
+def test_one_class_is_an_error_that_counts(detector, left, counts):
+    found = judged(detector).with_columns(in_training=pl.col("label") != left)
+    with pytest.raises(TrainingDataError, match=f"of the 24 videos judged, 12 share a group.* {counts} ones"):
+        evaluate_other_corpus(found, EVALUATION)
+
+
+def test_features_that_were_not_measured_are_an_error_with_a_remedy(detector):
+    with pytest.raises(TrainingDataError, match=r"2 features .*chroma.*svm.feature_sets=\[original\]"):
+        judged(detector, segments=OTHER_SEGMENTS.drop(COLUMNS[-2:]))
+
+
+def test_a_corpus_that_could_not_be_measured_is_an_error(detector):
+    with pytest.raises(TrainingDataError, match="other_rejected_videos and other_failed_videos say why"):
+        judged(detector, segments=OTHER_SEGMENTS.clear())
+
+
+def test_the_unit_is_that_of_the_training(detector):
+    by_video, by_segment = judged(detector, unit="video"), judged(detector)
+    assert by_video["video_id"].to_list() == by_segment["video_id"].to_list()
+    assert not by_video["margin"].equals(by_segment["margin"])  # missing values are imputed before or after the mean
+    np.testing.assert_allclose(by_video["margin"], by_segment["margin"], atol=1e-6)
+
+
+def test_a_detector_without_thresholds_gives_no_verdict(detector):
+    rows = rows_of(training_of(SEGMENTS))
+    bare = VideoDetector(make_classifier("linear", 0.1, 0)).fit(rows.features, rows.y, rows.groups, rows.videos)
+    assert set(judged(bare)["verdict"]) == {"inconclusive"}
+
+
+def results(root, name):
+    return pl.read_parquet(root / f"other_corpus/{name}.parquet")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run, tmp_path_factory):
+    """What a later run finds: the results of the one before, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("trained") / "out"
+    shutil.copytree(tiny_run["data_root"], folder)
+    return tiny_run | {"data_root": str(folder)}
+
+
+def test_a_run_judges_another_corpus(trained, run_pipeline, tmp_path):
+    other = make_tiny_corpus(tmp_path / "other", n_groups=4, seed=5, group_name="scene")
+    root = Path(trained["data_root"])
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.parquet")}
+    run_pipeline("cross_corpus", evaluate_on=str(other), **trained)
+    predictions, metrics = results(root, "predictions"), results(root, "metrics")
+    assert dict(predictions.schema) == PREDICTION_SCHEMA
+    assert len(predictions) == 8
+    assert set(predictions["group"]) == {f"scene {number}" for number in range(4)}
+    assert not predictions["in_training"].any()
+    assert metrics.filter(metric="roc_auc")["value"].item() > 0.9
+    assert metrics.filter(metric="n_groups")["value"].item() == 4
+    for name in ("corpus_index", "segment_features", "features_metadata", "rejected_videos", "failed_videos"):
+        assert (root / f"other_corpus/{name}.parquet").exists()
+    assert (root / "other_corpus/roc.png").stat().st_size > 3000
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert after == before  # nothing of the corpus trained on is written
+
+
+def test_a_run_on_the_corpus_trained_on_leaves_everything_out(trained, run_pipeline):
+    with pytest.raises(TrainingDataError, match="of the 12 videos judged, 12 share a group or their content"):
+        run_pipeline("cross_corpus", evaluate_on=trained["corpus_manifest"], **trained)
+
+
+def test_copies_under_other_group_names_are_recognised(trained, run_pipeline, tmp_path):
+    same = tmp_path / "same/manifest.csv"
+    shutil.copytree(Path(trained["corpus_manifest"]).parent, same.parent)
+    same.write_text(same.read_text().replace("group ", "renamed "))
+    with pytest.raises(TrainingDataError, match="12 share a group or their content"):
+        run_pipeline("cross_corpus", evaluate_on=str(same), **trained)

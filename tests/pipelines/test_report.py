@@ -1,0 +1,346 @@
+"""The report on made-up results: what it says first, what it never says, and that it stands alone."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+
+from evaluations import EVALUATION, PARAMETERS, SVM, folds_of, index_of, key_table
+from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.resampling import METRICS
+from fvc_kedro.learning.thresholds import Verdicts
+from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
+from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS, TEST_SCHEMA
+from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA
+from fvc_kedro.pipelines.evaluation.learning_curve import CURVE_SCHEMA
+from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
+from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
+from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
+from fvc_kedro.pipelines.reporting.report import REPORT_PLOTS, REPORT_TABLES, TITLES, figure_text, write_report
+from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, THRESHOLD_SCHEMA
+
+PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
+FAILURES = pl.DataFrame(schema={"reason": pl.String})
+DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+SHORTCUT = "This corpus can be solved without looking at a pixel"
+
+
+def comparison(**changes):
+    """Made-up figures, all different, and those given as method__metric=(value, low, high)."""
+    rows, number = [], 0
+    for method in METHODS:
+        for metric in METRICS:
+            number += 1
+            value = 0.45 + 0.1 * np.sin(number) if method.startswith("metadata") else 0.7 + 0.1 * np.sin(number)
+            figures = changes.get(f"{method}__{metric}", (value, value - 0.113, value + 0.107))
+            differences = (0.0, 0.0, 0.0) if method == "svm" else (value - 0.75, -0.3, 0.211)
+            rows.append((method, metric, *figures, *differences))
+    return pl.DataFrame(rows, schema=COMPARISON_SCHEMA, orient="row")
+
+
+def permutations(n=99, as_good=0):
+    rows = [(0, 0.9, 0.9), *((i, 0.95 if i <= as_good else 0.5, 0.4) for i in range(1, n + 1))]
+    return pl.DataFrame(rows if n else [], schema=PERMUTATION_SCHEMA, orient="row")
+
+
+def tables(keys):
+    names = [("svm", m) for m in METHODS if m != "svm"]
+    slices = [
+        ("platform", "youtube", 20, 30, 9, False, 0.612, 0.5, 0.7, 0.25, 0.2, 0.3, 0.125, 0.1, 0.2),
+        ("platform", "<b>x</b>", 0, 3, 2, True, None, None, None, None, None, None, 0.5, 0.4, 0.6),
+    ]
+    mistakes = [
+        (1, "v000", "a&b.mp4", "real", "g00", "", "", 0.987),
+        (2, "v001", "c.mp4", "fake", "g00", None, None, 0.1),
+    ]
+    ablation = [("default", "default", 9, 0.7, 0.6, 0.8, None, 0.0, 0.0, 0.0)]
+    ablation += [("chroma", "alone", 5, 0.651, 0.6, 0.7, 0.5, -0.049, -0.1, 0.02)]
+    folds = [{"fold": n, "kernel": "rbf", "C": 0.1, "n_train": 32, "n_test": 16, "test_roc_auc": value, "test_f1": 0.5,
+              "test_accuracy": 0.6} for n, value in ((1, 0.6), (2, None), (3, 0.8))]  # fmt: skip
+    return {
+        "corpus_index": index_of(keys),
+        "rejected_videos": FAILURES,
+        "failed_videos": FAILURES,
+        "failed_scaled_videos": FAILURES,
+        "folds": folds_of(keys),
+        "grid_search": pl.DataFrame([("all", "rbf", 0.1, 0.7, 0.1, 1, 48)], schema=GRID_SCHEMA, orient="row"),
+        "cv_metrics": pl.DataFrame(folds),
+        "thresholds": pl.DataFrame(
+            [(0.01, None, 99, 0.0, 0.0), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
+        ),
+        "method_tests": pl.DataFrame([(m, 9, 5, 0.4, 0.8) for _, m in names], schema=TEST_SCHEMA, orient="row"),
+        "learning_curve": pl.DataFrame([(1.0, 8.0, 2, 0.7, 0.6, 0.8, 0.7)], schema=CURVE_SCHEMA, orient="row"),
+        "family_ablation": pl.DataFrame(ablation, schema=ABLATION_SCHEMA, orient="row"),
+        "family_importance": pl.DataFrame([("chroma", 5, 0.1, 0.0, 0.2)], schema=IMPORTANCE_SCHEMA, orient="row"),
+        "slices": pl.DataFrame(slices, schema=SLICE_SCHEMA, orient="row"),
+        "mistakes": pl.DataFrame(mistakes, schema=MISTAKE_SCHEMA, orient="row"),
+    }
+
+
+def make_detector(verdicts=None):
+    generator = np.random.default_rng(0)
+    table = pl.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40)})
+    detector = VideoDetector(make_classifier("linear", 1.0, 0)).fit(table, np.tile([0, 1], 20))
+    detector.verdicts_ = verdicts
+    return detector
+
+
+DETECTOR = make_detector(Verdicts(0.2, 0.8, 0.05, 0.1, 0.04, 0.12))
+
+
+def report(compared=None, permuted=None, n_groups=24, svm=SVM, evaluation=EVALUATION, detector=DETECTOR, **changes):
+    keys = key_table(n_groups)
+    compared = comparison() if compared is None else compared
+    permuted = permutations() if permuted is None else permuted
+    inputs = tables(keys) | {"method_comparison": compared} | changes
+    assert set(inputs) == set(REPORT_TABLES)
+    lost = (inputs["rejected_videos"], inputs["failed_videos"])
+    summary = summarise_evaluation(compared, permuted, inputs["cv_metrics"], inputs["folds"], *lost, svm, evaluation)
+    plots = {name: b"\x89PNG" + name.encode() for name in REPORT_PLOTS}
+    return write_report(inputs, summary, detector, plots, PARAMETER_GROUPS | {"svm": svm, "evaluation": evaluation})
+
+
+class Page(HTMLParser):
+    """Text, ids, links, pictures and tables of a page; every tag must be closed."""
+
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.ids, self.addresses, self.pictures, self.tables, self.texts = [], set(), [], [], [], []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        about = dict(attributes)
+        self.ids |= {about["id"]} if "id" in about else set()
+        self.addresses += [about[name] for name in ("href", "src", "srcset", "action", "data") if name in about]
+        self.pictures += [about["src"]] if tag == "img" else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            return
+        self.texts.append(data)
+        if self.open and "table" in self.open and ("td" in self.open or "th" in self.open):
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def text(self):
+        return " ".join("".join(self.texts).split())
+
+    def table_with(self, head):
+        (found,) = (table for table in self.tables if head in table[0])
+        return found
+
+
+def lead(page):
+    """What stands before the first chapter."""
+    return page.text.split("The corpus label")[0]
+
+
+def test_figures_are_written_with_their_interval():
+    assert figure_text(0.5734, 0.518, 0.63912) == "0.573 (0.518 to 0.639)"
+    assert figure_text(None, 0.1, 0.2) == DASH
+    assert figure_text(0.5, None, 0.6) == "0.500"
+    assert figure_text(-0.05, -0.1, 0.0123, signed=True) == "-0.050 (-0.100 to +0.012)".replace("-", MINUS)
+    assert figure_text(0.05, 0.0, 0.1, signed=True).startswith("+0.050 (+0.000 to")
+    assert figure_text(-0.0001) == "0.000"
+
+
+def test_every_metric_has_a_title():
+    assert list(TITLES) == list(METRICS)
+
+
+def test_a_whole_report_stands_alone():
+    html = report()
+    page = Page(html)
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "@import" not in html
+    assert "url(" not in html
+    assert "<script" not in html
+    assert len(page.pictures) == len(REPORT_PLOTS)
+    assert all(re.fullmatch(r"data:image/png;base64,[A-Za-z0-9+/=]+", picture) for picture in page.pictures)
+    for address in page.addresses:
+        assert address.startswith("data:") or address.removeprefix("#") in page.ids
+    assert "None" not in page.text
+    assert not re.search(r"\bnan\b", page.text)
+
+
+def test_every_figure_of_the_comparison_is_that_of_the_table():
+    compared = comparison()
+    head, *rows = Page(report(compared)).table_with("method")
+    columns = {
+        "AUC": "roc_auc", "average precision": "average_precision", "balanced accuracy": "balanced_accuracy",
+        "F1": "f1_score", "log-loss": "log_loss", "AUC within groups": "mean_group_auc",
+    }  # fmt: skip
+    assert [row[0].replace(" ", "_") for row in rows] == list(METHODS)
+    for row, method in zip(rows, METHODS, strict=True):
+        for name, metric in columns.items():
+            one = compared.filter(method=method, metric=metric).row(0, named=True)
+            assert row[head.index(name)] == figure_text(one["value"], one["low"], one["high"])
+            if metric in ("roc_auc", "mean_group_auc"):
+                bounds = (one["difference"], one["difference_low"], one["difference_high"])
+                expected = "" if method == "svm" else figure_text(*bounds, signed=True)
+                assert row[head.index(name) + 1] == expected
+        assert row[-1] == ("" if method == "svm" else "0.800")
+
+
+def test_the_figures_of_the_detector_are_listed_whole():
+    compared = comparison()
+    rows = Page(report(compared)).table_with("metric")[1:]
+    own = compared.filter(method="svm")
+    assert [row[0] for row in rows] == list(TITLES.values())
+    assert [row[1] for row in rows] == [figure_text(*one) for one in own.select("value", "low", "high").rows()]
+
+
+def test_a_plain_report_leads_with_the_area_and_warns_of_nothing():
+    page = Page(report(comparison(svm__roc_auc=(0.8, 0.7, 0.9))))
+    assert not {"shortcut", "optimistic", "few-groups"} & page.ids
+    assert "optimistic" not in lead(page)
+    assert SHORTCUT not in page.text
+    assert "0.800" in lead(page)
+    assert "No video was left out." in page.text
+
+
+def test_few_groups_lead_with_the_p_value():
+    html = report(n_groups=12)
+    page = Page(html)
+    assert "few-groups" in page.ids
+    assert lead(page).index("p = 0.010") < lead(page).index("AUC, pooled")
+    assert re.search(r'class="card lead">Permutation test<b>p = 0.010</b>', html)
+    assert html.count("card lead") == 1
+
+
+def test_few_groups_are_not_above_chance_by_their_interval():
+    sure = report(comparison(svm__roc_auc=(0.8, 0.7, 0.9)), permutations(as_good=40), n_groups=12)
+    other = report(comparison(svm__roc_auc=(0.8, 0.4, 0.9)), permutations(), n_groups=12)
+    assert lead(Page(sure)) != lead(Page(other))
+    assert "0.410" in lead(Page(sure))
+
+
+def test_without_permutations_none_is_claimed():
+    page = Page(report(permuted=permutations(0), n_groups=12))
+    assert "it was not done (evaluation.n_permutations)" in page.text
+    assert "Permutation test not done" in lead(page).replace("testnot", "test not")
+    assert "p =" not in lead(page)
+
+
+def test_a_tiny_p_value_is_never_written_as_nought():
+    page = Page(report(permuted=permutations(9999), n_groups=12))
+    assert "p = 0.000" not in page.text
+    assert "p < 0.001" in lead(page)
+    tests = pl.DataFrame([("majority", 90, 1, 1e-20, 1e-19)], schema=TEST_SCHEMA, orient="row")
+    rows = Page(report(method_tests=tests)).table_with("method")
+    assert rows[2][-1] == "< 0.001"
+
+
+def test_a_shortcut_is_the_first_thing_said():
+    shortcut = comparison(metadata_boosting__roc_auc=(0.91, 0.83, 0.97))
+    page = Page(report(shortcut))
+    assert SHORTCUT in page.text
+    assert "AUC of 0.910 (95 %: above 0.830)" in page.text
+    assert page.text.index(SHORTCUT) < page.text.index("AUC, pooled")
+    assert "shortcut" in page.ids
+
+
+def test_a_search_on_the_test_videos_is_called_optimistic():
+    page = Page(report(svm=SVM | {"search": SVM["search"] | {"mode": "global"}}))
+    assert "These figures are optimistic" in lead(page)
+    assert "once on all videos" in page.text
+    assert "inner folds of whole groups" not in page.text
+
+
+def test_less_than_always_fake_is_said():
+    worse = comparison(svm__f1_score=(0.6, 0.5, 0.7), svm__f1_always_fake=(0.667, 0.6, 0.7))
+    assert "below-always-fake" in Page(report(worse)).ids
+    better = comparison(svm__f1_score=(0.7, 0.5, 0.7), svm__f1_always_fake=(0.667, 0.6, 0.7))
+    assert "below-always-fake" not in Page(report(better)).ids
+
+
+def test_videos_left_out_are_told_with_reasons_that_cannot_break_the_page():
+    reason = '<script>alert("x")</script> & <img src="http://x.y/z.png">'
+    html = report(
+        rejected_videos=pl.DataFrame({"reason": [reason, reason, "empty"]}),
+        failed_scaled_videos=pl.DataFrame({"reason": ["</td></table>"]}),
+    )
+    page = Page(html)
+    assert "<script" not in html
+    assert len(page.pictures) == len(REPORT_PLOTS)
+    rows = page.table_with("reason")[1:]
+    assert rows == [["2", "rejected", reason], ["1", "not scaled", "</td></table>"], ["1", "rejected", "empty"]]
+
+
+def test_names_of_a_corpus_are_escaped_wherever_they_stand():
+    keys = key_table(24)
+    evil = index_of(keys, platform=["<i>p</i>"] * len(keys), manipulation=["<i>m</i>"] * len(keys))
+    html = report(corpus_index=evil)
+    assert "<i>" not in html
+    assert "<b>x</b> (small)" in Page(html).text
+    assert "<b>x</b>" not in html
+    assert "a&b.mp4" in Page(html).text
+
+
+def test_what_a_manifest_leaves_out_is_called_not_stated():
+    keys = key_table(24)
+    page = Page(report(corpus_index=index_of(keys, platform=[""] * len(keys), manipulation=[""] * len(keys))))
+    assert "Platforms: not stated 96" in page.text
+    assert "Manipulations: not stated 48" in page.text
+
+
+def test_figures_that_are_not_known_are_dashes():
+    nothing = comparison(svm__mean_group_auc=(None, None, None), svm__roc_auc=(0.7, None, None))
+    page = Page(report(nothing))
+    assert dict(page.table_with("metric")[1:])["AUC within groups, mean"] == DASH
+    assert "no group holds both classes" in page.text
+    assert "too few groups for an interval" in page.text
+    small = page.table_with("slice")[2]
+    assert small[1] == "<b>x</b> (small)"
+    assert small[5:7] == [DASH, DASH]
+
+
+def test_empty_tables_are_said_to_be_empty():
+    page = Page(
+        report(
+            family_ablation=pl.DataFrame(schema=ABLATION_SCHEMA),
+            learning_curve=pl.DataFrame(schema=CURVE_SCHEMA),
+            mistakes=pl.DataFrame(schema=MISTAKE_SCHEMA),
+            slices=pl.DataFrame(schema=SLICE_SCHEMA),
+        )
+    )
+    assert "Not done: more rows than evaluation.max_rows" in page.text
+    assert "No video was called wrongly." in page.text
+
+
+def test_thresholds_and_verdict():
+    page = Page(report())
+    rows = page.table_with("threshold")[1:]
+    assert rows == [
+        ["1 %", "none: takes at least 99 real videos", "0.0 %", "0.0 %"],
+        ["5 %", "0.8123", "4.0 %", "31.0 %"],
+    ]
+    assert "authentic below 0.200, tampered from 0.800" in page.text
+    assert "Measured on folds that had no part in choosing: 4.0 % and 12.0 %" in page.text
+    never = make_detector(Verdicts(float("-inf"), float("inf"), 0.05, 0.05, 0.0, 0.0))
+    text = Page(report(detector=never)).text
+    assert "too few fake videos to promise the rate" in text
+    assert "too few real videos to promise the rate" in text
+    assert "inf" not in re.findall(r"(?:below|from) (\S+)", text)
+
+
+@pytest.mark.parametrize("verdicts", [None])
+def test_a_detector_without_verdicts_has_none_in_its_card(verdicts):
+    assert "Measured on folds that had no part" not in Page(report(detector=make_detector(verdicts))).text
