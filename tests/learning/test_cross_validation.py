@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from fvc_kedro.learning import cross_validation
 from fvc_kedro.learning.cross_validation import MACHINES, Procedure, out_of_fold
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.folds import LeakageError, grouped_folds
+from fvc_kedro.learning.folds import LeakageError, grouped_folds, outer_folds
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.search import Search, search_grid
 
@@ -222,3 +222,18 @@ def test_canary_permuted_labels_are_at_chance(machine):
         found.append(auc(judged(Rows(rows.features, y, rows.groups, rows.videos), Procedure(SEARCH, 3, machine))))
     print(f"permuted labels, {machine}: {np.mean(found):.3f} of {np.round(found, 3)}")
     assert abs(np.mean(found) - 0.5) < 0.1
+
+
+def test_canary_noise_in_few_groups_of_one_class_is_at_chance_on_the_folds_that_auto_draws():
+    """Left out one by one, each group is short in its training part and noise ranks far below chance."""
+    found, one_by_one = [], []
+    for seed in range(8):
+        rows = corpus(n_groups=8, a_group=4, n_segments=1, separation=0, seed=seed)
+        rows = Rows(rows.features, np.repeat(np.arange(8) % 2, 4), rows.groups, rows.videos)
+        procedure = Procedure(SEARCH, 2, "discriminant")
+        for scheme, values in (("auto", found), ("leave_one_group_out", one_by_one)):
+            (splits,) = outer_folds(rows.y, rows.groups, scheme, 5, 1, seed)
+            values.append(auc(out_of_fold(rows, splits, procedure)))
+    print(f"noise in 8 pure groups: auto {np.mean(found):.3f}, one by one {np.mean(one_by_one):.3f}")
+    assert abs(np.mean(found) - 0.5) < 0.15
+    assert np.mean(one_by_one) < 0.25

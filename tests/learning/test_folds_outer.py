@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fvc_kedro.learning.folds import TooFewGroupsError, grouped_folds, leave_one_group_out, outer_folds
+from fvc_kedro.learning.folds import TooFewGroupsError, grouped_folds, grouped_sample, leave_one_group_out, outer_folds
 
 
 def corpus(n_groups, a_group=4, pure=False):
@@ -64,9 +64,27 @@ def test_auto_leaves_one_group_out_where_there_are_fewer_than_two_a_fold(n_group
     assert [len(splits) for splits in repeats] == [n_splits] * n_repeats
 
 
+@pytest.mark.parametrize(("n_groups", "n_splits"), [(4, 2), (8, 4), (9, 4), (10, 5), (30, 5)])
+def test_auto_balances_few_groups_of_one_class_each(n_groups, n_splits):
+    y, groups = corpus(n_groups, pure=True)
+    repeats = outer_folds(y, groups, "auto", 5, 2, 0)
+    assert [len(splits) for splits in repeats] == [n_splits] * 2
+    for splits in repeats:
+        assert_complete_and_grouped(splits, y, groups)
+        assert all(np.unique(y[test]).size == 2 for _, test in splits)
+
+
 def test_too_few_groups_cannot_be_left_out():
     with pytest.raises(TooFewGroupsError, match="at least 3 groups, there are 2"):
         leave_one_group_out(*corpus(2))
     y, groups = np.array([0, 0, 1]), np.array(list("abc"))
     with pytest.raises(TooFewGroupsError, match="without the group 'c' only one class is left"):
         leave_one_group_out(y, groups)
+
+
+def test_fewer_rows_of_either_class_than_folds_are_too_few_groups():
+    y, groups = np.array([0, 0, 1]), np.array(list("abc"))
+    with pytest.raises(TooFewGroupsError, match="3 folds need as many rows of a class"):
+        grouped_folds(y, groups, 3, 0)
+    y, groups = np.tile([0, 1], 3), np.array(list("abcdef"))
+    assert grouped_sample(y, groups, 0.2, 1, 0).tolist() == list(range(6))

@@ -59,6 +59,8 @@ def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Sp
         raise TooFewGroupsError(
             f"{n_folds} folds need at least {n_folds} groups, there are {n_groups}: lower n_folds or add groups"
         )
+    if np.bincount(y).max() < n_folds:
+        raise TooFewGroupsError(f"{n_folds} folds need as many rows of a class: lower n_folds or add groups")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     splits: list[Split] = list(splitter.split(np.zeros(len(y)), y, groups))
     for train, test in splits:
@@ -100,7 +102,10 @@ def outer_folds(y: Labels, groups: Groups, scheme: str, n_folds: int, n_repeats:
     ----------
     y, groups : ndarray, shape (n_rows,)
     scheme : {"stratified_groups", "leave_one_group_out", "auto"}
-        ``auto`` leaves one group out where there are fewer than two groups a fold.
+        ``auto`` leaves one group out where there are fewer than two groups a fold and each holds both classes. Where
+        some hold one class, it draws stratified folds, no more of them than the rarer class has groups (at least 2):
+        a test part of one class is short of that class in training, so that pooled over such parts noise ranks far
+        below chance.
     n_folds, n_repeats, seed : int
         Repeat ``r`` (from 0) is drawn with ``seed + r``. To leave each group out once there is one way only.
 
@@ -109,9 +114,12 @@ def outer_folds(y: Labels, groups: Groups, scheme: str, n_folds: int, n_repeats:
     list of list of (train, test)
         By repeat.
     """
-    few = np.unique(groups).size < 2 * n_folds
-    if scheme == "leave_one_group_out" or (scheme == "auto" and few):
+    names = [set(groups[y == label]) for label in (0, 1)]
+    few = scheme == "auto" and len(names[0] | names[1]) < 2 * n_folds
+    if scheme == "leave_one_group_out" or (few and names[0] == names[1]):
         return [leave_one_group_out(y, groups)]
+    if few:
+        n_folds = max(2, min(n_folds, *map(len, names)))
     return [grouped_folds(y, groups, n_folds, (seed + repeat) % 2**32) for repeat in range(n_repeats)]
 
 
@@ -150,7 +158,7 @@ def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, se
     """
     everything = np.arange(len(y))
     n_parts = round(1 / fraction)
-    if n_parts < 2 or len(y) * fraction < min_rows or np.unique(groups).size < n_parts:
+    if n_parts < 2 or len(y) * fraction < min_rows or min(np.unique(groups).size, np.bincount(y).max()) < n_parts:
         return everything
     splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
     sample: NDArray[np.int64] = next(iter(splitter.split(everything, y, groups)))[1]
