@@ -239,6 +239,19 @@ def test_a_rising_sigmoid_is_scikit_learn_s():
     np.testing.assert_allclose(1 / (1 + np.exp(-slope * margins - intercept)), expected, rtol=1e-4)
 
 
+def test_probabilities_are_meant_for_a_share_of_fakes():
+    table, y, groups = corpus(separation=0.5)
+    few = np.flatnonzero((y == 0) | (np.arange(len(y)) % 6 == 1))  # a third of the fakes
+    data = rows(table, y, groups).take(few)
+    trained, corpus_s = (
+        fitted_to(data, VideoDetector(make_classifier("linear", 1.0, 0), share_of_fakes=share)) for share in (None, 0.5)
+    )
+    margins = np.linspace(-1, 1, 5)
+    odds = [model.probabilities(margins)[:, 1] / model.probabilities(margins)[:, 0] for model in (trained, corpus_s)]
+    np.testing.assert_allclose(odds[1] / odds[0], 3.0)  # three reals for a fake in training, one in the corpus
+    assert trained.slope_ == corpus_s.slope_
+
+
 def test_margins_that_are_all_the_same_give_the_share_of_fakes():
     slope, intercept = rising_sigmoid(np.zeros(8), np.array([0, 0, 0, 1] * 2))
     assert 1 / (1 + np.exp(-intercept)) == pytest.approx(0.25, abs=0.01)

@@ -190,7 +190,7 @@ def test_the_detector_is_registered_with_signature_and_example(tiny_run, tracked
 def test_reporting_alone_makes_no_children_and_no_version(copied, run_pipeline):
     store = Store(copied["data_root"])
     versions = set(store.versions())
-    run_pipeline("reporting", **copied)
+    run_pipeline("evaluation", "reporting", **copied)
     (parent,) = store.new()
     assert parent.info.status == "FINISHED"
     assert "roc_auc" in parent.data.metrics

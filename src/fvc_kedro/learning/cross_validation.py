@@ -56,11 +56,14 @@ class Procedure:
         """The search with the kernels of this machine."""
         return replace(self.search, kernels=["logistic"]) if self.machine == "logistic" else self.search
 
-    def fit(self, rows: Rows, points: Sequence[GridPoint] | None = None) -> VideoDetector:
-        """Search (unless points that were searched are given), fit and calibrate."""
+    def fit(
+        self, rows: Rows, points: Sequence[GridPoint] | None = None, share_of_fakes: float | None = None
+    ) -> VideoDetector:
+        """Search (unless points that were searched are given), fit and calibrate to a share of fakes."""
+        n_folds = self.n_calibration_folds
         if self.machine in _UNSEARCHED:
-            return _fit(rows, _UNSEARCHED[self.machine](self.search.seed), self.search, self.n_calibration_folds)
-        return fit_best(rows, points or search_grid(rows, self.grid), self.grid, self.n_calibration_folds)
+            return _fit(rows, _UNSEARCHED[self.machine](self.search.seed), self.search, n_folds, share_of_fakes)
+        return fit_best(rows, points or search_grid(rows, self.grid), self.grid, n_folds, share_of_fakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,16 @@ class OutOfFold:
     probability: NDArray[np.float64]
 
 
-def fit_best(rows: Rows, points: Sequence[GridPoint], search: Search, n_calibration_folds: int) -> VideoDetector:
+def fit_best(
+    rows: Rows,
+    points: Sequence[GridPoint],
+    search: Search,
+    n_calibration_folds: int,
+    share_of_fakes: float | None = None,
+) -> VideoDetector:
     """Fit and calibrate a detector with the parameters of the best grid point."""
     best = min(points, key=lambda point: point.rank)
-    return fit_detector(rows, best.kernel, best.C, search, n_calibration_folds)
+    return fit_detector(rows, best.kernel, best.C, search, n_calibration_folds, share_of_fakes)
 
 
 def fit_detector(
@@ -97,13 +106,18 @@ def fit_detector(
     C: float,  # noqa: N803 - scikit-learn's name
     search: Search,
     n_calibration_folds: int,
+    share_of_fakes: float | None = None,
 ) -> VideoDetector:
     """Fit and calibrate a detector with the given parameters."""
-    return _fit(rows, classifier_for(rows, kernel, C, search), search, n_calibration_folds)
+    return _fit(rows, classifier_for(rows, kernel, C, search), search, n_calibration_folds, share_of_fakes)
 
 
-def _fit(rows: Rows, classifier: Any, search: Search, n_calibration_folds: int) -> VideoDetector:
-    detector = VideoDetector(classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed)
+def _fit(
+    rows: Rows, classifier: Any, search: Search, n_calibration_folds: int, share_of_fakes: float | None
+) -> VideoDetector:
+    detector = VideoDetector(
+        classifier, search.n_features, search.segment_score, n_calibration_folds, search.seed, share_of_fakes
+    )
     return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
 
 
@@ -116,6 +130,9 @@ def judge(detector: VideoDetector, rows: Rows) -> dict[str, tuple[float, float]]
 
 def out_of_fold(rows: Rows, splits: Sequence[Split], procedure: Procedure) -> OutOfFold:
     """Judge every video by a detector that was searched, fitted and calibrated without its group.
+
+    All detectors assume the share of fakes among all videos, which is known of a corpus beforehand; nothing else of a
+    test part has a part in what judges it.
 
     Parameters
     ----------
@@ -136,12 +153,12 @@ def out_of_fold(rows: Rows, splits: Sequence[Split], procedure: Procedure) -> Ou
         raise ValueError(f"every row must be in exactly one test part; {len(rows)} rows, {len(tested)} in test parts")
     is_searched = procedure.machine not in _UNSEARCHED
     points = search_grid(rows, procedure.grid) if procedure.searched_once and is_searched else None
-    first = first_rows(rows.videos)
+    first, share_of_fakes = first_rows(rows.videos), rows.share_of_fakes()
     fold_of: dict[str, int] = {}
     probability: dict[str, float] = {}
     for number, (train, test) in enumerate(splits, start=1):
         assert_disjoint(rows.groups, train, test)
-        judged = judge(procedure.fit(rows.take(train), points), rows.take(test))
+        judged = judge(procedure.fit(rows.take(train), points, share_of_fakes), rows.take(test))
         fold_of |= dict.fromkeys(judged, number)
         probability |= {video: fake for video, (_, fake) in judged.items()}
     videos = [str(video) for video in rows.videos[first]]

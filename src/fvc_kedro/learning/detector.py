@@ -207,6 +207,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Grouped folds that give the margins for the calibration.
     seed : int
         Of the folds.
+    share_of_fakes : float, optional
+        Share of fakes among the videos that the probabilities are meant for, above 0, below 1; by default that of the
+        training videos. Detectors of several training parts must assume one share: each would else rate its
+        test videos by a share that is the lower, the more fakes the test part has.
 
     Attributes
     ----------
@@ -223,17 +227,25 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    Platt, "Probabilistic outputs for support vector machines", 1999.
+    Platt, "Probabilistic outputs for support vector machines", 1999. Saerens, Latinne & Decaestecker, "Adjusting the
+    outputs of a classifier to new a priori probabilities", 2002.
     """
 
     def __init__(
-        self, classifier: Any, n_features: int = 0, segment_score: str = "mean", n_folds: int = 3, seed: int = 0
+        self,
+        classifier: Any,
+        n_features: int = 0,
+        segment_score: str = "mean",
+        n_folds: int = 3,
+        seed: int = 0,
+        share_of_fakes: float | None = None,
     ) -> None:
         self.classifier = classifier
         self.n_features = n_features
         self.segment_score = segment_score
         self.n_folds = n_folds
         self.seed = seed
+        self.share_of_fakes = share_of_fakes
 
     def fit(
         self,
@@ -268,6 +280,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         by_name = by_video(margins, rows.videos, self.segment_score)
         y = rows.y[first_rows(rows.videos)]
         self.slope_, self.intercept_ = rising_sigmoid(np.array(list(by_name.values())), y)
+        if self.share_of_fakes is not None:
+            self.intercept_ += float(logit(self.share_of_fakes) - logit(y.mean()))
         return self
 
     def _fit_pipeline(self, rows: Rows) -> Pipeline:

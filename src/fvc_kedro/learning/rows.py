@@ -47,6 +47,10 @@ class Rows:
         """Return the rows of the given numbers."""
         return Rows(self.features[rows.tolist()], self.y[rows], self.groups[rows], self.videos[rows])
 
+    def share_of_fakes(self) -> float:
+        """Share of fakes among the videos."""
+        return float(self.y[first_rows(self.videos)].mean())
+
     def weights(self) -> NDArray[np.float64]:
         """Weight of each row, so that every video of a class counts the same; their mean is 1 in each class."""
         _, places, counts = np.unique(self.videos, return_inverse=True, return_counts=True)

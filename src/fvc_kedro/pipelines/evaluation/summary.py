@@ -27,7 +27,8 @@ def summarise_evaluation(
     -------
     dict
         Every metric of the detector with the bounds of its interval (``…_low``, ``…_high``); the p-values of the
-        permutation test; the best that metadata alone reach and whether that separates the classes
+        permutation test and what it reached on average, which is chance as this corpus and procedure have it
+        (``…_permuted_mean``); the best that metadata alone reach and whether that separates the classes
         (``metadata_separate``); whether the groups are few (``few_groups``) and the search is optimistic
         (``searched_on_test_videos``); means and standard deviations over folds, which are no intervals; counts.
         Yes is 1 and no is 0, None what could not be computed.
@@ -42,6 +43,7 @@ def summarise_evaluation(
         observed, others = true_labels[metric].drop_nulls(), permuted[metric].drop_nulls()
         known = len(observed) == 1 and len(others) > 0
         summary[f"{metric}_p_value"] = permutation_p_value(observed.item(), others.to_list()) if known else None
+        summary[f"{metric}_permuted_mean"] = _number(others.mean()) if known else None
     n_groups = folds["group"].n_unique()
     summary |= _best_of_metadata(method_comparison, settings.shortcut_auc)
     summary |= {

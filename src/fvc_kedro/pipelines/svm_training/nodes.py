@@ -143,8 +143,9 @@ def train_fold_models(
 ) -> dict[str, VideoDetector]:
     """Fit and calibrate a model on each training part with the best parameters found there."""
     parameters, rows = SvmParameters.model_validate(svm), rows_of(training_table)
+    share_of_fakes = rows.share_of_fakes()
     return {
-        name: _fit(rows.take(train), grid_search, name, parameters)
+        name: _fit(rows.take(train), grid_search, name, parameters, share_of_fakes)
         for name, (train, _) in splits_of(training_table, folds).items()
     }
 
@@ -154,7 +155,8 @@ def train_detector(
 ) -> VideoDetector:
     """Fit and calibrate the final model on all videos; its verdicts are those chosen on out-of-fold scores."""
     parameters = SvmParameters.model_validate(svm)
-    detector = _fit(rows_of(training_table), grid_search, WHOLE_CORPUS, parameters)
+    rows = rows_of(training_table)
+    detector = _fit(rows, grid_search, WHOLE_CORPUS, parameters, rows.share_of_fakes())
     detector.verdicts_ = choose_verdicts(
         labels_of(oof_predictions),
         oof_predictions["probability"].to_numpy(),
@@ -235,9 +237,11 @@ def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.
     return pl.DataFrame(rows, schema=THRESHOLD_SCHEMA)
 
 
-def _fit(rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters) -> VideoDetector:
-    best = _best_point(grid_search, scope)
-    return fit_detector(rows, best["kernel"], best["C"], search_of(parameters), parameters.n_calibration_folds)
+def _fit(
+    rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters, share_of_fakes: float
+) -> VideoDetector:
+    best, search = _best_point(grid_search, scope), search_of(parameters)
+    return fit_detector(rows, best["kernel"], best["C"], search, parameters.n_calibration_folds, share_of_fakes)
 
 
 def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
