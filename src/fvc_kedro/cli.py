@@ -150,10 +150,12 @@ def headline(summary: dict[str, Any], place: Path) -> str:
     interval = "no interval: too few groups"
     if summary["roc_auc_low"] is not None:
         interval = f"95 % interval {summary['roc_auc_low']:.3f} to {summary['roc_auc_high']:.3f}, over groups"
-    test = f"share of {summary['n_permutations']:.0f} trainings with permuted labels that do as well"
+    test = f"share of {summary['n_permutations']:.0f} permutations that do as well as the first repeat"
     warnings = []
     if summary["few_groups"]:
         warnings.append("! few groups: go by the permutation test rather than the interval")
+    if summary["metadata_tell"] and not summary["metadata_separate"]:
+        warnings.append("! metadata alone carry part of the answer")
     if summary["metadata_separate"]:
         warnings.append("! this corpus can be solved without looking at a pixel: metadata alone separate the classes")
     if summary["searched_on_test_videos"]:

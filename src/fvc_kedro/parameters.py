@@ -107,6 +107,7 @@ class GridParameters(Parameters):
     """Values that the search tries."""
 
     C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    rbf_C: list[Annotated[float, Field(gt=0)]] | None = None  # noqa: N815 - scikit-learn's name of it
     kernel: list[Kernel] = Field(min_length=1)
 
 

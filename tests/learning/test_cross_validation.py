@@ -224,8 +224,9 @@ def test_canary_permuted_labels_are_at_chance(machine):
     assert abs(np.mean(found) - 0.5) < 0.1
 
 
-def test_canary_noise_in_few_groups_of_one_class_is_at_chance_on_the_folds_that_auto_draws():
-    """Left out one by one, each group is short in its training part and noise ranks far below chance."""
+def test_canary_noise_in_few_groups_of_one_class_is_at_chance():
+    """Left out one by one, each group is short in its training part; with that part's share of fakes, noise ranked
+    at .11."""
     found, one_by_one = [], []
     for seed in range(8):
         rows = corpus(n_groups=8, a_group=4, n_segments=1, separation=0, seed=seed)
@@ -236,4 +237,4 @@ def test_canary_noise_in_few_groups_of_one_class_is_at_chance_on_the_folds_that_
             values.append(auc(out_of_fold(rows, splits, procedure)))
     print(f"noise in 8 pure groups: auto {np.mean(found):.3f}, one by one {np.mean(one_by_one):.3f}")
     assert abs(np.mean(found) - 0.5) < 0.15
-    assert np.mean(one_by_one) < 0.25
+    assert abs(np.mean(one_by_one) - 0.5) < 0.15

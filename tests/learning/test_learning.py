@@ -6,11 +6,13 @@ import joblib
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
+from conftest import REPOSITORY
 from fvc_kedro.learning.detector import BoundedScaler, VideoDetector, anova, is_wide, make_classifier, rising_sigmoid
 from fvc_kedro.learning.folds import (
     LeakageError,
@@ -107,6 +109,25 @@ def test_six_grid_points_are_six_models():
     for number, first in enumerate(decisions):
         for second in decisions[number + 1 :]:
             assert np.abs(first - second).max() > 1e-4
+
+
+@pytest.mark.parametrize("shape", [(96, 769), (600, 40)])
+def test_the_six_points_of_the_default_grid_differ_by_more_than_a_factor(shape):
+    """A factor and an offset are undone by the calibration, so that such machines would be one and the same."""
+    grid = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["svm"]["grid"]
+    points = Search(grid["C"], grid["kernel"], 1.0, 1, 3, rbf_C=grid["rbf_C"]).points
+    assert len(points) == 6
+    generator = np.random.default_rng(0)
+    y = np.arange(shape[0]) % 2
+    values, unseen = (generator.normal(size=shape) + 0.15 * (2 * y[:, None] - 1) for _ in range(2))
+    decisions = []
+    for kernel, value in points:
+        machine = make_classifier(kernel, value, 0, is_wide=shape[1] > shape[0]).fit(values, y)
+        margins = machine.decision_function(unseen)
+        decisions.append((margins - margins.mean()) / margins.std())
+    for number, first in enumerate(decisions):
+        for second in decisions[number + 1 :]:
+            assert np.abs(first - second).max() > 1e-3
 
 
 def test_a_linear_machine_converges_with_more_columns_than_rows():

@@ -18,8 +18,7 @@ from fvc_kedro.learning.resampling import (
     figures_of,
     holm,
     interval,
-    judge,
-    judge_difference,
+    judge_videos,
     mcnemar_test,
     permutation_p_value,
     permute_labels,
@@ -162,8 +161,8 @@ def test_a_resample_of_one_class_has_no_figure_and_is_no_part_of_an_interval():
     for name in set(METRICS) - {"mean_group_auc"}:
         assert np.isnan(found[name]).tolist() == [True, True, False, False], name
     assert np.isnan(found["mean_group_auc"]).all()
-    assert judge(y, p, groups, counts)["roc_auc"] == (0.75, 0.75, 0.75)
-    assert all(np.isnan(figure).all() for figure in [judge(y, p, groups, counts)["mean_group_auc"]])
+    assert judge_videos(y, p, groups, counts).figures()["roc_auc"] == (0.75, 0.75, 0.75)
+    assert all(np.isnan(figure).all() for figure in [judge_videos(y, p, groups, counts).figures()["mean_group_auc"]])
 
 
 def test_blocks_of_resamples_are_the_whole(monkeypatch):
@@ -202,7 +201,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     covered, widths = 0, []
     for seed in range(200):
         y, p, groups = corpus(n_groups=40, seed=seed)
-        value, low, high = judge(y, p, groups, draw_groups(40, 200, seed))["roc_auc"]
+        value, low, high = judge_videos(y, p, groups, draw_groups(40, 200, seed)).figures()["roc_auc"]
         assert low <= value <= high
         covered += low <= truth <= high
         widths.append(high - low)
@@ -215,7 +214,7 @@ def test_intervals_take_the_likeness_within_groups_into_account():
     y, p, groups = corpus(n_groups=30)
     copied = np.repeat(np.arange(len(y)), 8)
     once, often = (
-        judge(y[rows], p[rows], groups[rows], draw_groups(30, 400, 0))["roc_auc"]
+        judge_videos(y[rows], p[rows], groups[rows], draw_groups(30, 400, 0)).figures()["roc_auc"]
         for rows in (np.arange(len(y)), copied)
     )
     assert often == pytest.approx(once)
@@ -224,7 +223,10 @@ def test_intervals_take_the_likeness_within_groups_into_account():
 def test_intervals_narrow_with_the_number_of_groups():
     widths = []
     for n_groups in (8, 32, 128):
-        figures = [judge(*corpus(n_groups, seed), draw_groups(n_groups, 300, seed))["roc_auc"] for seed in range(5)]
+        figures = [
+            judge_videos(*corpus(n_groups, seed), draw_groups(n_groups, 300, seed)).figures()["roc_auc"]
+            for seed in range(5)
+        ]
         widths.append(np.mean([high - low for _, low, high in figures]))
     assert widths[0] > 1.5 * widths[1] > 2.2 * widths[2]
 
@@ -232,15 +234,30 @@ def test_intervals_narrow_with_the_number_of_groups():
 def test_a_difference_is_paired_and_none_from_itself():
     y, p, groups = corpus(n_groups=20, n_repeats=2)
     counts = draw_groups(20, 300, 1)
-    assert set(judge_difference(y, p, p, groups, counts).values()) == {(0, 0, 0)}
+    judged = judge_videos(y, p, groups, counts)
+    assert set(judged.less(judged).values()) == {(0, 0, 0)}
     better = p[:, 0] * 0.8 + 0.2 * y
-    value, low, high = judge_difference(y, better, p, groups, counts)["roc_auc"]
+    value, low, high = judge_videos(y, better, groups, counts).less(judged)["roc_auc"]
     assert low <= value <= high
-    first, second = (judge(y, scores, groups, counts)["roc_auc"] for scores in (better, p))
+    first, second = (judge_videos(y, scores, groups, counts).figures()["roc_auc"] for scores in (better, p))
     assert value == pytest.approx(first[0] - second[0])
     assert high - low < (first[2] - first[1]) + (second[2] - second[1])
     assert low > 0  # though the intervals of the two overlap
     assert first[1] < second[2]
+
+
+def test_the_interval_of_the_calibration_error_is_turned_round():
+    """Resampling makes it larger; of perfectly calibrated probabilities the interval must come near to nought."""
+    generator = np.random.default_rng(0)
+    p = generator.uniform(size=240)
+    y, groups = (generator.uniform(size=240) < p).astype(int), np.repeat(np.arange(60), 4).astype(str)
+    counts = draw_groups(60, 500, 0)
+    judged = judge_videos(y, p, groups, counts)
+    value, low, high = judged.figures()["expected_calibration_error"]
+    plain = interval(judged.resampled["expected_calibration_error"])
+    assert (low, high) == pytest.approx((max(0.0, 2 * value - plain[1]), 2 * value - plain[0]))
+    assert 0 <= low < 0.03 < value
+    assert plain[0] > low
 
 
 def test_mcnemar_counts_the_videos_that_only_one_calls_rightly():

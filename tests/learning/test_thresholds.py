@@ -17,6 +17,19 @@ from fvc_kedro.learning.thresholds import (
 )
 
 
+def alone(scores):
+    """Each video a group of its own."""
+    return np.arange(len(scores)).astype(str)
+
+
+def tampered(scores, rate):
+    return tampered_threshold(scores, alone(scores), rate)
+
+
+def authentic(scores, rate):
+    return authentic_threshold(scores, alone(scores), rate)
+
+
 def uniform(n, seed=0):
     return np.random.default_rng(seed).uniform(size=n)
 
@@ -24,7 +37,7 @@ def uniform(n, seed=0):
 @pytest.mark.parametrize(("n", "rate"), [(19, 0.05), (30, 0.05), (50, 0.1), (9, 0.1), (200, 0.01), (25, 0.3)])
 def test_a_new_authentic_video_is_called_tampered_as_seldom_as_promised(n, rate):
     generator = np.random.default_rng(n)
-    false = [generator.uniform() >= tampered_threshold(generator.uniform(size=n), rate) for _ in range(8_000)]
+    false = [generator.uniform() >= tampered(generator.uniform(size=n), rate) for _ in range(8_000)]
     noise = 4 * np.sqrt(rate / 8_000)
     assert np.mean(false) <= rate + noise
     assert np.mean(false) >= rate - 1 / (n + 1) - noise
@@ -33,23 +46,47 @@ def test_a_new_authentic_video_is_called_tampered_as_seldom_as_promised(n, rate)
 @pytest.mark.parametrize(("n", "rate"), [(19, 0.05), (50, 0.1), (25, 0.3)])
 def test_a_new_tampered_video_is_called_authentic_as_seldom_as_promised(n, rate):
     generator = np.random.default_rng(n)
-    false = [generator.uniform() < authentic_threshold(generator.uniform(size=n), rate) for _ in range(8_000)]
+    false = [generator.uniform() < authentic(generator.uniform(size=n), rate) for _ in range(8_000)]
     noise = 4 * np.sqrt(rate / 8_000)
     assert rate - 1 / (n + 1) - noise <= np.mean(false) <= rate + noise
 
 
 def test_the_promise_holds_for_scores_that_tie():
     generator = np.random.default_rng(3)
-    false = [
-        generator.integers(0, 4) / 4 >= tampered_threshold(generator.integers(0, 4, 40) / 4, 0.1) for _ in range(5000)
-    ]
+    false = [generator.integers(0, 4) / 4 >= tampered(generator.integers(0, 4, 40) / 4, 0.1) for _ in range(5000)]
     assert np.mean(false) <= 0.1 + 4 * np.sqrt(0.1 / 5000)
+
+
+def in_groups(generator, n_groups, a_group, likeness):
+    """Scores whose variance lies for the given share between the groups."""
+    between = np.repeat(generator.normal(size=n_groups), a_group) * np.sqrt(likeness)
+    return between + generator.normal(size=n_groups * a_group) * np.sqrt(1 - likeness)
+
+
+@pytest.mark.parametrize(("n_groups", "a_group", "likeness"), [(20, 20, 0.9), (40, 10, 0.8), (25, 4, 0.5)])
+def test_a_video_of_a_new_group_is_called_tampered_as_seldom_as_promised(n_groups, a_group, likeness):
+    generator = np.random.default_rng(n_groups)
+    groups = np.repeat(np.arange(n_groups), a_group).astype(str)
+    false = [
+        in_groups(generator, 1, 1, likeness)[0]
+        >= tampered_threshold(in_groups(generator, n_groups, a_group, likeness), groups, 0.05)
+        for _ in range(6_000)
+    ]
+    assert np.mean(false) <= 0.05 + 3 * np.sqrt(0.05 / 6_000)
+    assert np.mean(false) >= 0.01
+
+
+def test_groups_count_the_same_whatever_their_number_of_videos():
+    """A group of a thousand videos weighs as much as one of a single video."""
+    scores = np.concatenate([np.linspace(0.1, 0.9, 19), np.full(1000, 0.05)])
+    groups = np.concatenate([np.arange(19), np.full(1000, 99)]).astype(str)
+    assert tampered_threshold(scores, groups, 0.1) == pytest.approx(tampered(np.append(scores[:19], 0.05), 0.1))
 
 
 @given(st.lists(st.floats(0, 1), max_size=60), st.floats(0.001, 0.999))
 def test_the_two_thresholds_mirror_one_another(scores, rate):
     scores = np.array(scores)
-    high, low = tampered_threshold(1 - scores, rate), authentic_threshold(scores, rate)
+    high, low = tampered(1 - scores, rate), authentic(scores, rate)
     if np.isinf(low):
         assert high == np.inf
     else:
@@ -57,26 +94,26 @@ def test_the_two_thresholds_mirror_one_another(scores, rate):
 
 
 @pytest.mark.parametrize(("rate", "least"), [(0.05, 19), (0.1, 9), (0.01, 99), (0.5, 1), (0.3, 3)])
-def test_too_few_videos_promise_nothing(rate, least):
-    assert np.isfinite(tampered_threshold(uniform(least), rate))
-    assert tampered_threshold(uniform(least - 1), rate) == np.inf
-    assert np.isfinite(authentic_threshold(uniform(least), rate))
-    assert authentic_threshold(uniform(least - 1), rate) == -np.inf
+def test_too_few_groups_promise_nothing(rate, least):
+    assert np.isfinite(tampered(uniform(least), rate))
+    assert tampered(uniform(least - 1), rate) == np.inf
+    assert np.isfinite(authentic(uniform(least), rate))
+    assert authentic(uniform(least - 1), rate) == -np.inf
     y, p = np.repeat([0, 1], [least, 5]), uniform(least + 5)
     folds = np.arange(len(y)) % 3
-    assert threshold_rows(y, p, folds, [rate])[0]["least_real_videos"] == least
+    assert threshold_rows(y, p, alone(y), folds, [rate])[0]["least_real_groups"] == least
 
 
 def test_a_verdict_that_cannot_be_promised_is_never_given():
     y, p = np.tile([0, 1], 8), np.tile([0.0, 1.0], 8)
-    verdicts = choose_verdicts(y, p, np.repeat([1, 2], 8), 0.05, 0.05)
+    verdicts = choose_verdicts(y, p, alone(y), np.repeat([1, 2], 8), 0.05, 0.05)
     assert (verdicts.authentic_below, verdicts.tampered_from) == (-np.inf, np.inf)
     assert set(verdicts(np.array([0.0, 0.5, 1.0]))) == {"inconclusive"}
     assert (verdicts.measured_false_positive_rate, verdicts.measured_false_negative_rate) == (0, 0)
-    assert threshold_rows(y, p, np.repeat([1, 2], 8), [0.05])[0] == {
+    assert threshold_rows(y, p, alone(y), np.repeat([1, 2], 8), [0.05])[0] == {
         "false_positive_rate": 0.05,
         "threshold": None,
-        "least_real_videos": 19,
+        "least_real_groups": 19,
         "measured_false_positive_rate": 0,
         "measured_true_positive_rate": 0,
     }
@@ -92,8 +129,8 @@ def test_thresholds_that_would_overlap_meet_half_way_and_keep_both_rates():
     generator = np.random.default_rng(0)
     y = np.repeat([0, 1], 200)
     p = np.concatenate([generator.uniform(0, 0.5, 200), generator.uniform(0.45, 1, 200)])
-    verdicts = choose_verdicts(y, p, np.tile(np.arange(5), 80), 0.2, 0.2)
-    low, high = authentic_threshold(p[y == 1], 0.2), tampered_threshold(p[y == 0], 0.2)
+    verdicts = choose_verdicts(y, p, alone(y), np.tile(np.arange(5), 80), 0.2, 0.2)
+    low, high = authentic(p[y == 1], 0.2), tampered(p[y == 0], 0.2)
     assert low > high
     assert verdicts.authentic_below == verdicts.tampered_from == pytest.approx((low + high) / 2)
     assert "inconclusive" not in verdicts(p)
@@ -109,13 +146,13 @@ def test_rates_are_measured_on_folds_that_had_no_part_in_choosing():
     y = np.repeat([0, 0, 1], 40)
     p = np.concatenate([real, real + 0.4, fake])
     folds = np.concatenate([np.repeat([2, 1], 40), np.tile([1, 2], 20)])
-    verdicts = choose_verdicts(y, p, folds, 0.05, 0.05)
+    verdicts = choose_verdicts(y, p, alone(y), folds, 0.05, 0.05)
     in_sample = np.mean(p[y == 0] >= verdicts.tampered_from)
     assert in_sample <= 0.05
     assert verdicts.measured_false_positive_rate == 0.5
-    row = threshold_rows(y, p, folds, [0.05])[0]
+    row = threshold_rows(y, p, alone(y), folds, [0.05])[0]
     assert row["measured_false_positive_rate"] == 0.5
-    assert row["threshold"] == tampered_threshold(p[y == 0], 0.05)
+    assert row["threshold"] == tampered(p[y == 0], 0.05)
     assert row["measured_true_positive_rate"] == pytest.approx(
         np.mean([np.mean(p[(y == 1) & (folds == 1)] >= 0.3), np.mean(p[(y == 1) & (folds == 2)] > 0.69)]), abs=0.03
     )
@@ -125,7 +162,7 @@ def test_the_measured_rate_is_about_the_promised_one():
     generator = np.random.default_rng(1)
     y = np.repeat([0, 1], 500)
     p = generator.beta(2 + 2 * y, 4 - 2 * y)
-    verdicts = choose_verdicts(y, p, generator.integers(1, 6, len(y)), 0.1, 0.2)
+    verdicts = choose_verdicts(y, p, alone(y), generator.integers(1, 6, len(y)), 0.1, 0.2)
     assert verdicts.measured_false_positive_rate == pytest.approx(0.1, abs=0.04)
     assert verdicts.measured_false_negative_rate == pytest.approx(0.2, abs=0.05)
 
@@ -133,7 +170,7 @@ def test_the_measured_rate_is_about_the_promised_one():
 def test_a_laxer_rate_has_a_lower_threshold_and_finds_more():
     y = np.tile([0, 1], 150)
     p = np.clip(uniform(300) * 0.7 + 0.3 * y, 0, 1)
-    rows = threshold_rows(y, p, np.arange(300) % 5, [0.01, 0.05, 0.1, 0.3, 0.6])
+    rows = threshold_rows(y, p, alone(y), np.arange(300) % 5, [0.01, 0.05, 0.1, 0.3, 0.6])
     assert [row["false_positive_rate"] for row in rows] == [0.01, 0.05, 0.1, 0.3, 0.6]
     for stricter, laxer in pairwise(rows):
         assert stricter["threshold"] > laxer["threshold"]

@@ -18,7 +18,7 @@ from fvc_kedro.pipelines.evaluation.learning_curve import CURVE_SCHEMA
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
-from fvc_kedro.pipelines.reporting.report import REPORT_PLOTS, REPORT_TABLES, TITLES, figure_text, write_report
+from fvc_kedro.pipelines.reporting.report import REPORT_PLOTS, REPORT_TABLES, TITLES, claim, figure_text, write_report
 from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, THRESHOLD_SCHEMA
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
@@ -184,9 +184,15 @@ def test_every_figure_of_the_comparison_is_that_of_the_table():
     compared = comparison()
     head, *rows = Page(report(compared)).table_with("method")
     columns = {
-        "AUC": "roc_auc", "average precision": "average_precision", "balanced accuracy": "balanced_accuracy",
-        "F1": "f1_score", "log-loss": "log_loss", "AUC within groups": "mean_group_auc",
-    }  # fmt: skip
+        "AUC": "roc_auc",
+        "AUC within groups": "mean_group_auc",
+        "average precision": "average_precision",
+        "balanced accuracy": "balanced_accuracy",
+        "Matthews correlation": "mcc",
+        "F1 of fake": "f1_score",
+        "log-loss": "log_loss",
+        "Brier score": "brier",
+    }
     assert [row[0].replace(" ", "_") for row in rows] == list(METHODS)
     for row, method in zip(rows, METHODS, strict=True):
         for name, metric in columns.items():
@@ -252,9 +258,38 @@ def test_a_shortcut_is_the_first_thing_said():
     shortcut = comparison(metadata_boosting__roc_auc=(0.91, 0.83, 0.97))
     page = Page(report(shortcut))
     assert SHORTCUT in page.text
-    assert "AUC of 0.910 (95 %: above 0.830)" in page.text
+    assert "AUC of 0.910 (0.830 to 0.970)" in page.text
     assert page.text.index(SHORTCUT) < page.text.index("AUC, pooled")
     assert "shortcut" in page.ids
+
+
+def test_metadata_that_tell_a_little_are_weighed_against():
+    page = Page(report(comparison(metadata_boosting__roc_auc=(0.6, 0.55, 0.65))))
+    assert "Metadata alone carry part of the answer" in page.text
+    assert SHORTCUT not in page.text
+
+
+KNOWN = {"roc_auc": 0.6, "roc_auc_low": 0.55, "roc_auc_p_value": 0.001, "n_permutations": 999.0, "few_groups": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Better than chance"),
+        ({"roc_auc_low": 0.49}, "Not shown to be better than chance"),
+        ({"roc_auc_low": 0.49, "few_groups": 1.0}, "Better than chance"),
+        ({"roc_auc_p_value": 0.04}, "Better than chance"),
+        ({"roc_auc_p_value": 0.04, "few_groups": 1.0}, "Some sign of being better than chance, no more"),
+        ({"roc_auc_p_value": 0.06}, "Not shown to be better than chance"),
+        ({"roc_auc": 0.45, "roc_auc_low": 0.51}, "Not better than chance"),
+        ({"roc_auc_p_value": None}, "Not tested against chance (evaluation.n_permutations), though the interval lies"),
+        ({"roc_auc_p_value": None, "few_groups": 1.0}, "Not tested against chance (evaluation.n_permutations)"),
+        ({"n_permutations": 18.0, "roc_auc_p_value": 1 / 19}, "Too few permutations to tell"),
+        ({"roc_auc": None}, "Not judged"),
+    ],
+)
+def test_what_may_be_claimed(changes, said):
+    assert claim(KNOWN | changes).startswith(said)
 
 
 def test_a_search_on_the_test_videos_is_called_optimistic():
@@ -329,15 +364,15 @@ def test_thresholds_and_verdict():
     page = Page(report())
     rows = page.table_with("threshold")[1:]
     assert rows == [
-        ["1 %", "none: takes at least 99 real videos", "0.0 %", "0.0 %"],
+        ["1 %", "none: takes at least 99 groups with real videos", "0.0 %", "0.0 %"],
         ["5 %", "0.8123", "4.0 %", "31.0 %"],
     ]
     assert "authentic below 0.200, tampered from 0.800" in page.text
     assert "Measured on folds that had no part in choosing: 4.0 % and 12.0 %" in page.text
     never = make_detector(Verdicts(float("-inf"), float("inf"), 0.05, 0.05, 0.0, 0.0))
     text = Page(report(detector=never)).text
-    assert "too few fake videos to promise the rate" in text
-    assert "too few real videos to promise the rate" in text
+    assert "too few groups with fake videos for the rate" in text
+    assert "too few groups with real videos for the rate" in text
     assert "inf" not in re.findall(r"(?:below|from) (\S+)", text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -104,7 +105,7 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
     def _write(self, key: str, table: pl.DataFrame) -> None:
         file = self._file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial_file = file.with_suffix(".partial")
+        partial_file = file.with_suffix(f".{os.getpid()}.partial")
         table.write_parquet(partial_file)
         partial_file.replace(file)
 

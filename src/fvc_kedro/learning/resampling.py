@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from fvc_kedro.learning.folds import Groups, Labels
-from fvc_kedro.learning.metrics import roc_auc
+from fvc_kedro.learning.metrics import roc_auc, rows_by_group
 
 Figures = dict[str, NDArray[np.float64]]
 
@@ -165,8 +166,7 @@ def permute_labels(y: Labels, groups: Groups, seed: int) -> Labels:
     generator = np.random.default_rng(seed)
     permuted = y.copy()
     pure = []
-    for name in np.unique(groups):
-        rows = np.flatnonzero(groups == name)
+    for rows in rows_by_group(groups):
         if np.unique(y[rows]).size == 2:
             permuted[rows] = generator.permutation(y[rows])
         else:
@@ -188,7 +188,7 @@ def permutation_p_value(observed: float, permuted: Sequence[float]) -> float:
 
 
 def _auc_by_group(y: Labels, scores: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
-    return np.array([roc_auc(y[groups == name], scores[groups == name]) for name in np.unique(groups)])
+    return np.array([roc_auc(y[rows], scores[rows]) for rows in rows_by_group(groups)])
 
 
 def _weighted_mean(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -276,40 +276,57 @@ def _probabilities(y: Labels, probability: NDArray[np.float64], weights: NDArray
     }
 
 
-def judge(
-    y: Labels, probability: NDArray[np.float64], groups: Groups, counts: NDArray[np.float64]
-) -> dict[str, tuple[float, float, float]]:
-    """Compute every metric with its 95 % interval.
+def _interval_of(metric: str, value: float, resampled: NDArray[np.float64]) -> tuple[float, float]:
+    """Interval of a metric; that of the calibration error is turned round, as resampling always makes it larger.
+
+    References
+    ----------
+    Davison & Hinkley, "Bootstrap methods and their application", 1997, section 5.2 (the basic interval).
+    """
+    low, high = interval(resampled)
+    if metric != "expected_calibration_error":
+        return low, high
+    return max(0.0, 2 * value - high), max(0.0, 2 * value - low)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Every metric of one method: as it is, and for each resample of the groups.
+
+    Attributes
+    ----------
+    whole, resampled : dict of str to ndarray, shape (1,) and (n_resamples,)
+        As of :func:`figures_of`.
+    """
+
+    whole: Figures
+    resampled: Figures
+
+    def figures(self) -> dict[str, tuple[float, float, float]]:
+        """Value of every metric, with the bounds of its 95 % interval."""
+        values = {name: float(self.whole[name][0]) for name in METRICS}
+        return {name: (value, *_interval_of(name, value, self.resampled[name])) for name, value in values.items()}
+
+    def less(self, other: Judged) -> dict[str, tuple[float, float, float]]:
+        """Every metric less that of another method, with its 95 % interval, paired by resample."""
+        return {
+            name: (
+                float(self.whole[name][0] - other.whole[name][0]),
+                *interval(self.resampled[name] - other.resampled[name]),
+            )
+            for name in METRICS
+        }
+
+
+def judge_videos(y: Labels, probability: NDArray[np.float64], groups: Groups, counts: NDArray[np.float64]) -> Judged:
+    """Compute every metric as it is and for each resample.
 
     Parameters
     ----------
     y, probability, groups
         As of :func:`figures_of`.
     counts : ndarray, shape (n_resamples, n_groups)
-        Resamples, as of :func:`draw_groups`.
-
-    Returns
-    -------
-    dict of str to (value, low, high)
+        Resamples, as of :func:`draw_groups`; the same for methods that are to be compared.
     """
-    whole = figures_of(y, probability, groups, np.ones((1, counts.shape[1])))
-    resampled = figures_of(y, probability, groups, counts)
-    return {name: (float(whole[name][0]), *interval(resampled[name])) for name in METRICS}
-
-
-def judge_difference(
-    y: Labels,
-    probability: NDArray[np.float64],
-    other: NDArray[np.float64],
-    groups: Groups,
-    counts: NDArray[np.float64],
-) -> dict[str, tuple[float, float, float]]:
-    """Compute, for every metric, the first less the other with its 95 % interval, paired by resample."""
     once = np.ones((1, counts.shape[1]))
-
-    def differences(drawn: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
-        first, second = (figures_of(y, scores, groups, drawn) for scores in (probability, other))
-        return {name: first[name] - second[name] for name in METRICS}
-
-    whole, resampled = differences(once), differences(counts)
-    return {name: (float(whole[name][0]), *interval(resampled[name])) for name in METRICS}
+    return Judged(figures_of(y, probability, groups, once), figures_of(y, probability, groups, counts))

@@ -46,6 +46,7 @@ class Search:
     Parameters
     ----------
     C : sequence of float
+        Values for each kernel, but for rbf those of ``rbf_C`` where given.
     kernels : sequence of {"linear", "rbf", "logistic"}
     fraction, min_videos
         Size of the sample, see :func:`fvc_kedro.learning.folds.grouped_sample`.
@@ -71,6 +72,13 @@ class Search:
     seed: int = 0
     rbf_above_rows: int = 10_000
     rbf_n_components: int = 300
+    rbf_C: Sequence[float] | None = None  # noqa: N815 - scikit-learn's name of it
+
+    @property
+    def points(self) -> list[tuple[str, float]]:
+        """Kernel and C of every point of the grid, kernels outermost."""
+        own = {"rbf": self.C if self.rbf_C is None else self.rbf_C}
+        return [(kernel, value) for kernel in self.kernels for value in own.get(kernel, self.C)]
 
 
 def classifier_for(rows: Rows, kernel: str, C: float, search: Search) -> Any:  # noqa: N803 - scikit-learn's name
@@ -94,7 +102,7 @@ def search_grid(rows: Rows, search: Search) -> list[GridPoint]:
         In the order of the grid, kernels outermost. Among equals the first is ranked best.
     """
     sample, splits = _sample_and_folds(rows, search)
-    points = [(kernel, value) for kernel in search.kernels for value in search.C]
+    points = search.points
     classifiers = [classifier_for(rows, kernel, value, search) for kernel, value in points]
     scores = np.array(
         [_score_each(classifiers, sample.take(train), sample.take(test), search) for train, test in splits]

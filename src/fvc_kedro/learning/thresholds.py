@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.learning.folds import Labels
+from fvc_kedro.learning.folds import Groups, Labels
 
 VERDICTS = ("authentic", "inconclusive", "tampered")
 
@@ -21,7 +21,7 @@ class Verdicts:
     Attributes
     ----------
     authentic_below, tampered_from : float
-        Probabilities of fake; ``-inf`` or ``inf`` where there are too few videos for the rate asked for, so that the
+        Probabilities of fake; ``-inf`` or ``inf`` where there are too few groups for the rate asked for, so that the
         verdict is never given.
     false_positive_rate : float
         Share of authentic videos that may be called tampered, as asked for.
@@ -49,47 +49,61 @@ def verdicts_of(probability: NDArray[np.float64], authentic_below: float, tamper
     return np.where(tampered, "tampered", np.where(probability < authentic_below, "authentic", "inconclusive"))
 
 
-def tampered_threshold(real_scores: NDArray[np.float64], false_positive_rate: float) -> float:
-    """Find the lowest threshold that a new authentic video reaches with at most the given probability.
+def tampered_threshold(real_scores: NDArray[np.float64], groups: NDArray[np.str_], false_positive_rate: float) -> float:
+    """Find the lowest threshold that an authentic video of a new group reaches with at most the given probability.
 
-    It lies just above the k-th smallest of n scores, k being (1 - rate) (n + 1) rounded up, which holds for any
-    distribution as long as a new video is exchangeable with these. Videos of a group are alike, so with few
-    groups it holds on average only.
+    Every group counts the same, whatever its number of videos, and one more group counts as beyond all scores. If
+    the new group is exchangeable with these, that holds for any distribution of the scores and however alike the
+    videos of a group are. Here the scores come from the detectors of folds and the threshold serves the final
+    detector, of more training videos: so the rate is aimed at, not promised.
 
     Parameters
     ----------
     real_scores : ndarray, shape (n_real,)
         Out-of-fold probabilities of authentic videos.
+    groups : ndarray of str, shape (n_real,)
     false_positive_rate : float
         Above 0, below 1.
 
     Returns
     -------
     float
-        ``inf`` where fewer than ``1 / rate - 1`` videos make the rate impossible to promise.
+        ``inf`` where fewer than ``1 / rate - 1`` groups are too few for the rate.
 
     References
     ----------
-    Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005.
+    Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005. Lee, Barber & Willett,
+    "Distribution-free inference with hierarchical data", 2023.
     """
-    place = ceil((1 - false_positive_rate) * (len(real_scores) + 1) - 1e-9)
-    if place > len(real_scores):
+    if len(real_scores) == 0:
         return float("inf")
-    return float(np.nextafter(np.sort(real_scores)[place - 1], np.inf))
+    _, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(real_scores, kind="stable")
+    below = np.cumsum((1 / counts[places])[order]) / (len(counts) + 1)
+    enough = np.flatnonzero(below >= 1 - false_positive_rate - 1e-9)
+    return float(np.nextafter(real_scores[order][enough[0]], np.inf)) if enough.size else float("inf")
 
 
-def authentic_threshold(fake_scores: NDArray[np.float64], false_negative_rate: float) -> float:
-    """Find the highest threshold that a new tampered video stays below with at most the given probability.
+def authentic_threshold(
+    fake_scores: NDArray[np.float64], groups: NDArray[np.str_], false_negative_rate: float
+) -> float:
+    """Find the highest threshold that a tampered video of a new group stays below with at most the given probability.
 
-    The mirror image of :func:`tampered_threshold`; ``-inf`` where there are too few videos.
+    The mirror image of :func:`tampered_threshold`; ``-inf`` where there are too few groups.
     """
-    place = floor(false_negative_rate * (len(fake_scores) + 1) + 1e-9)
-    return float("-inf") if place < 1 else float(np.sort(fake_scores)[place - 1])
+    mirrored = tampered_threshold(-fake_scores, groups, false_negative_rate)
+    return float("-inf") if np.isinf(mirrored) else float(np.nextafter(-mirrored, np.inf))
+
+
+def least_groups(rate: float) -> int:
+    """Count the groups that it takes at least to aim at an error rate."""
+    return ceil(1 / rate - 1 - 1e-9)
 
 
 def choose_verdicts(
     y: Labels,
     probability: NDArray[np.float64],
+    groups: Groups,
     folds: NDArray[np.int64],
     false_positive_rate: float,
     false_negative_rate: float,
@@ -105,6 +119,7 @@ def choose_verdicts(
         0 for real, 1 for fake.
     probability : ndarray, shape (n_videos,)
         Of fake, out of fold.
+    groups : ndarray of str, shape (n_videos,)
     folds : ndarray of int, shape (n_videos,)
         The fold in which each video was tested.
     false_positive_rate, false_negative_rate : float
@@ -113,10 +128,10 @@ def choose_verdicts(
     named = np.empty(len(y), dtype="<U12")
     for fold in np.unique(folds):
         inside, rest = folds == fold, folds != fold
-        pair = _thresholds(y[rest], probability[rest], false_positive_rate, false_negative_rate)
+        pair = _thresholds(y[rest], probability[rest], groups[rest], false_positive_rate, false_negative_rate)
         named[inside] = verdicts_of(probability[inside], *pair)
     return Verdicts(
-        *_thresholds(y, probability, false_positive_rate, false_negative_rate),
+        *_thresholds(y, probability, groups, false_positive_rate, false_negative_rate),
         false_positive_rate=false_positive_rate,
         false_negative_rate=false_negative_rate,
         measured_false_positive_rate=float(np.mean(named[y == 0] == "tampered")),
@@ -125,36 +140,45 @@ def choose_verdicts(
 
 
 def _thresholds(
-    y: Labels, probability: NDArray[np.float64], false_positive_rate: float, false_negative_rate: float
+    y: Labels,
+    probability: NDArray[np.float64],
+    groups: Groups,
+    false_positive_rate: float,
+    false_negative_rate: float,
 ) -> tuple[float, float]:
-    low = authentic_threshold(probability[y == 1], false_negative_rate)
-    high = tampered_threshold(probability[y == 0], false_positive_rate)
+    low = authentic_threshold(probability[y == 1], groups[y == 1], false_negative_rate)
+    high = tampered_threshold(probability[y == 0], groups[y == 0], false_positive_rate)
     return (low, high) if low <= high else ((low + high) / 2, (low + high) / 2)
 
 
 def threshold_rows(
-    y: Labels, probability: NDArray[np.float64], folds: NDArray[np.int64], rates: Sequence[float]
+    y: Labels,
+    probability: NDArray[np.float64],
+    groups: Groups,
+    folds: NDArray[np.int64],
+    rates: Sequence[float],
 ) -> list[dict[str, float | int | None]]:
     """State, for each false positive rate asked for, the threshold and what it did on folds left out.
 
     Returns
     -------
     list of dict
-        ``false_positive_rate``, ``threshold`` (null where there are too few authentic videos to promise the rate),
-        ``least_real_videos`` that it takes, and the ``measured_…`` false and true positive rates.
+        ``false_positive_rate``, ``threshold`` (null where there are too few groups with authentic videos),
+        ``least_real_groups`` that it takes, and the ``measured_…`` false and true positive rates.
     """
     rows: list[dict[str, float | int | None]] = []
     for rate in rates:
         tampered = np.zeros(len(y), dtype=bool)
         for fold in np.unique(folds):
-            rest = folds != fold
-            tampered[~rest] = probability[~rest] >= tampered_threshold(probability[rest & (y == 0)], rate)
-        threshold = tampered_threshold(probability[y == 0], rate)
+            known = (folds != fold) & (y == 0)
+            inside = folds == fold
+            tampered[inside] = probability[inside] >= tampered_threshold(probability[known], groups[known], rate)
+        threshold = tampered_threshold(probability[y == 0], groups[y == 0], rate)
         rows.append(
             {
                 "false_positive_rate": rate,
                 "threshold": threshold if np.isfinite(threshold) else None,
-                "least_real_videos": ceil(1 / rate - 1 - 1e-9),
+                "least_real_groups": least_groups(rate),
                 "measured_false_positive_rate": float(np.mean(tampered[y == 0])),
                 "measured_true_positive_rate": float(np.mean(tampered[y == 1])),
             }

@@ -16,6 +16,8 @@ from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS
 
 logger = logging.getLogger(__name__)
 
+WHOLE_CORPUS = "all"  # scope of the search for the final detector
+
 
 class TrainingDataError(ValueError):
     """Tables that nothing can be trained on; the text says why."""
@@ -41,6 +43,7 @@ def search_of(parameters: SvmParameters, repeat: int = 1) -> Search:
     """Return the settings of the search as it takes them; each repeat of the cross-validation has its own seed."""
     return Search(
         C=parameters.grid.C,
+        rbf_C=parameters.grid.rbf_C,
         kernels=parameters.grid.kernel,
         fraction=parameters.search.fraction,
         min_videos=parameters.search.min_videos,

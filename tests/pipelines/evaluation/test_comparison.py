@@ -69,6 +69,7 @@ def test_metadata_are_what_a_container_tells_and_no_pixel():
     assert table.select("video_id", "label", "group").equals(KEYS)
     facts = ["bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate"]
     indicators = [
+        "fps: missing",
         "platform: not stated",
         "platform: twitter",
         "platform: youtube",
@@ -79,6 +80,7 @@ def test_metadata_are_what_a_container_tells_and_no_pixel():
     assert not set(table.columns) & set(feature_names(["classic", "bitstream", "chroma", "temporal", "region"]))
     assert table["width"].to_list() == pytest.approx([np.log(641)] * 48)
     assert table["fps"].null_count() == 24
+    assert table["fps: missing"].to_list() == [1, 0] * 24
     assert table["bitrate"].unique().to_list() == [0]
     assert table["platform: not stated"].to_list() == [1, 1, 0, 0] * 12
     assert (table.select(pl.sum_horizontal(pl.selectors.starts_with("platform"))).to_series() == 1).all()

@@ -86,7 +86,7 @@ def test_a_manipulation_is_set_beside_all_real_videos(slices):
     own = slices.filter(slice_by="manipulation")
     assert own["n_real"].to_list() == [8, 8, 8]
     assert dict(zip(own["slice"], own["n_fake"], strict=True)) == {"not stated": 2, "splice": 4, "swap": 2}
-    assert own["is_small"].to_list() == [True, False, True]
+    assert own["is_small"].to_list() == [True, True, True]  # of four groups
     assert own["n_groups"].to_list() == [4, 4, 4]
 
 
@@ -107,7 +107,7 @@ def test_a_slice_of_one_class_has_rates_but_no_curve(slices):
         for bound in ("", "_low", "_high"):
             assert own[f"roc_auc{bound}"] is None
             assert own[f"false_{missing}_rate{bound}"] is None
-            assert own[f"false_{known}_rate{bound}"] is not None
+            assert (own[f"false_{known}_rate{bound}"] is not None) == (bound == "" or own["n_groups"] >= 3)
 
 
 def test_the_area_is_that_of_the_slice(slices):
@@ -141,3 +141,31 @@ def test_mistakes_are_ranked_by_how_sure_they_were():
     assert mistakes["video_path"][0] == "v014.mp4"
     right = oof.filter(pl.col("label") == pl.col("predicted"))
     assert find_mistakes(right, index_of(KEYS)).is_empty()
+
+
+def test_a_slice_is_small_by_its_videos_or_its_groups():
+    def sliced(n_groups, a_group):
+        n_videos = n_groups * a_group
+        names = [f"v{number:03d}" for number in range(n_videos)]
+        groups = [f"g{number // a_group}" for number in range(n_videos)]
+        predictions = pl.DataFrame(
+            {
+                "method": ["svm"] * n_videos,
+                "repeat": [1] * n_videos,
+                "fold": [1] * n_videos,
+                "video_id": names,
+                "label": ["real", "fake"] * (n_videos // 2),
+                "group": groups,
+                "probability": np.linspace(0, 1, n_videos),
+            }
+        )
+        keys = predictions.select("video_id", "label", "group")
+        found = slice_results(predictions, index_of(keys, platform=["p"] * n_videos), EVALUATION | {"small_slice": 10})
+        return row(found, "platform", "p")
+
+    assert not sliced(5, 4)["is_small"]
+    assert sliced(4, 6)["is_small"]
+    assert sliced(9, 2)["is_small"]
+    two = sliced(2, 12)
+    assert (two["roc_auc_low"], two["false_positive_rate_high"]) == (None, None)
+    assert two["roc_auc"] is not None

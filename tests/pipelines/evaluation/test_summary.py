@@ -73,8 +73,8 @@ def test_without_permutations_there_is_no_p_value(permuted):
         ({}, 0),
         ({"metadata_boosting__roc_auc": (0.7, 0.55, 0.8)}, 1),
         ({"metadata_boosting__roc_auc": (0.7, 0.5, 0.8)}, 0),
-        ({"metadata_logistic__mean_group_auc": (0.6, 0.51, 0.8)}, 1),
-        ({"metadata_logistic__mean_group_auc": (0.59, 0.55, 0.8)}, 0),
+        ({"metadata_logistic__mean_group_auc": (0.7, 0.51, 0.8)}, 1),
+        ({"metadata_logistic__mean_group_auc": (0.69, 0.55, 0.8)}, 0),
         ({"metadata_logistic__mean_group_auc": (None, None, None)}, 0),
         ({"gradient_boosting__roc_auc": (0.9, 0.8, 1.0)}, 0),
         ({"metadata_boosting__accuracy": (0.9, 0.8, 1.0)}, 0),
@@ -82,6 +82,14 @@ def test_without_permutations_there_is_no_p_value(permuted):
 )
 def test_metadata_separate_where_they_surely_reach_the_limit(figures, separate):
     assert summarise(comparison(**figures))["metadata_separate"] == separate
+
+
+@pytest.mark.parametrize(
+    ("figure", "tell"),
+    [((0.56, 0.51, 0.6), 1), ((0.54, 0.51, 0.6), 0), ((0.69, 0.5, 0.9), 0), ((0.9, 0.8, 1.0), 1)],
+)
+def test_metadata_tell_something_long_before_they_separate(figure, tell):
+    assert summarise(comparison(metadata_boosting__roc_auc=figure))["metadata_tell"] == tell
 
 
 def test_the_figure_named_with_the_warning_is_one_that_bears_it_out():

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from fvc_kedro.learning.cross_validation import judge
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.resampling import draw_groups
-from fvc_kedro.learning.resampling import judge as judge_probabilities
+from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
@@ -117,7 +116,7 @@ def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str,
     if n_left_out:
         logger.warning("%d videos share a group or their content with the training corpus: left out", n_left_out)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
-    figures = judge_probabilities(y, unseen["probability"].to_numpy(), groups, counts)
+    figures = judge_videos(y, unseen["probability"].to_numpy(), groups, counts).figures()
     value, low, high = figures["roc_auc"]
     logger.info("AUC on the other corpus: %.3f (95 %% over groups: %.3f to %.3f)", value, low, high)
     rows: list[tuple[Any, ...]] = [(name, *figure) for name, figure in figures.items()]

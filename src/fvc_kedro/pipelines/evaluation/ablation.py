@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from fvc_kedro.datasets.trials import Trial, TrialBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import FAMILIES, feature_names
 from fvc_kedro.forensics.region import PLACES, columns_of_place
-from fvc_kedro.learning.resampling import draw_groups, judge, judge_difference
+from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
@@ -22,6 +23,8 @@ from fvc_kedro.pipelines.training_rows import (
     splits_of,
     units_of,
 )
+
+logger = logging.getLogger(__name__)
 
 ABLATION_SCHEMA = {
     "features": pl.String,
@@ -112,14 +115,21 @@ def tabulate_ablation(ablation_trials: Outcomes[pl.DataFrame], evaluation: dict[
         with its interval. Empty where the ablation was left out.
     """
     settings = EvaluationParameters.model_validate(evaluation)
+    for name, reason in ablation_trials.failures.items():
+        logger.warning("The choice of features %s is left out: %s", name, reason)
+    default = next((found for name, found in ablation_trials.values.items() if name.startswith("default/")), None)
+    if default is None:
+        return pl.DataFrame(schema=ABLATION_SCHEMA)
+    y, groups = default["y"].to_numpy(), groups_of(default)
+    counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
+    judged = {
+        name: judge_videos(y, found["probability"].to_numpy(), groups, counts)
+        for name, found in ablation_trials.values.items()
+    }
     rows = []
-    for name, found in ablation_trials.values.items():
+    for name, one in judged.items():
         kind, features, n_features = name.split("/")
-        default = next(table for other, table in ablation_trials.values.items() if other.startswith("default/"))
-        y, groups = found["y"].to_numpy(), groups_of(found)
-        scores = found["probability"].to_numpy()
-        counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
-        figures = judge(y, scores, groups, counts)
-        difference = judge_difference(y, scores, default["probability"].to_numpy(), groups, counts)["roc_auc"]
+        figures = one.figures()
+        difference = one.less(next(iter(judged.values())))["roc_auc"]
         rows.append((features, kind, int(n_features), *figures["roc_auc"], figures["mean_group_auc"][0], *difference))
     return pl.DataFrame(rows, schema=ABLATION_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fvc_kedro.datasets.trials import Trial, TrialBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge, judge_difference, mcnemar_test
+from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge_videos, mcnemar_test
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
@@ -77,11 +77,14 @@ def metadata_table(corpus_index: pl.DataFrame, videos: pl.DataFrame) -> pl.DataF
     Returns
     -------
     DataFrame
-        Key columns; the logarithm of each container fact; an indicator for each platform, codec and pixel format.
+        Key columns; the logarithm of each container fact; where some lack it, an indicator of that; an indicator
+        for each platform, codec and pixel format.
     """
     known = corpus_index.select("video_id", *_FACTS, *map(stated, _NAMES))
     facts = videos.join(known, on="video_id", how="left", maintain_order="left")
-    indicators = [
+    missing = [name for name in _FACTS if facts[name].null_count()]
+    indicators = [pl.col(name).is_null().cast(pl.Float64).alias(f"{name}: missing") for name in missing]
+    indicators += [
         (pl.col(name) == value).cast(pl.Float64).alias(f"{name}: {value}")
         for name in _NAMES
         for value in facts[name].unique().sort()
@@ -202,10 +205,10 @@ def compare_methods(method_predictions: pl.DataFrame, evaluation: dict[str, Any]
     videos, detector = spread[DETECTOR]
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
+    judged = {method: judge_videos(y, probability, groups, counts) for method, (_, probability) in spread.items()}
     rows = []
-    for method, (_, probability) in spread.items():
-        figures = judge(y, probability, groups, counts)
-        differences = judge_difference(y, probability, detector, groups, counts)
+    for method in spread:
+        figures, differences = judged[method].figures(), judged[method].less(judged[DETECTOR])
         rows += [(method, metric, *figures[metric], *differences[metric]) for metric in METRICS]
     comparison = pl.DataFrame(rows, schema=COMPARISON_SCHEMA, orient="row")
     others = [method for method in spread if method != DETECTOR]

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fvc_kedro.forensics import FAMILIES, feature_names
 from fvc_kedro.learning.cross_validation import judge
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.resampling import draw_groups, judge_difference
+from fvc_kedro.learning.metrics import rows_by_group
+from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
@@ -41,9 +43,10 @@ def permute_families(
 ) -> pl.DataFrame:
     """Measure the permutation importance of each family on the held-out groups.
 
-    The columns of a family are shuffled together between all rows of the corpus, so that what they say of one
-    another stays and what they say of the label goes. To shuffle inside each test part would not do: where that
-    is one group of one class, the label's trace would stay.
+    A video gets the family's columns of another video of the corpus, of all its segments (over again where it has
+    fewer), so that what they say of one another stays and what they say of the label goes. To shuffle inside each test
+    part would not do: where that is one group of one class, the label's trace would stay. Nor would it do to shuffle
+    segments, whose mean over a video would hardly vary.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def permute_families(
     whole = np.empty((len(videos), 1))
     shuffled = {name: np.empty((len(videos), settings.n_shuffles)) for name in families}
     generator = np.random.default_rng(settings.seed)
-    orders = {name: [generator.permutation(len(rows)) for _ in range(settings.n_shuffles)] for name in families}
+    orders = {name: [_exchange_videos(rows.videos, generator) for _ in range(settings.n_shuffles)] for name in families}
     for fold, (_, test) in splits_of(training_table, folds).items():
         model, unseen = fold_models[fold](), rows.take(test)
         _put(whole[:, 0], place, model, unseen)
@@ -73,11 +76,21 @@ def permute_families(
                 _put(shuffled[name][:, number], place, model, Rows(moved, unseen.y, unseen.groups, unseen.videos))
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
+    as_it_is = judge_videos(y, whole, groups, counts)
     losses = [
-        (name, len(families[name]), *judge_difference(y, whole, scores, groups, counts)["roc_auc"])
+        (name, len(families[name]), *as_it_is.less(judge_videos(y, scores, groups, counts))["roc_auc"])
         for name, scores in shuffled.items()
     ]
     return pl.DataFrame(losses, schema=IMPORTANCE_SCHEMA, orient="row").sort("loss", "family", descending=[True, False])
+
+
+def _exchange_videos(videos: NDArray[np.str_], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw, for each row, the row of another video that takes its place, all of a video's rows from one video."""
+    members = rows_by_group(videos)
+    order = np.empty(len(videos), np.int64)
+    for own, other in zip(members, generator.permutation(len(members)), strict=True):
+        order[own] = np.resize(members[other], len(own))
+    return order
 
 
 def _put(column: np.ndarray, place: dict[str, int], model: VideoDetector, rows: Rows) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fvc_kedro.datasets.trials import Trial, TrialBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.learning.folds import Split
-from fvc_kedro.learning.resampling import draw_groups, judge
+from fvc_kedro.learning.metrics import rows_by_group
+from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.training_rows import groups_of, is_too_large, procedure_of, rows_of, splits_of
@@ -66,15 +67,14 @@ def _share_of_groups(
 ) -> NDArray[np.int64]:
     """Rows of a random share of the groups of a training part, both classes drawn from alike."""
     groups, y = rows.groups[train], rows.y[train]
-    chosen: list[str] = []
-    kinds = {
-        name: (bool(np.any(y[groups == name] == 0)), bool(np.any(y[groups == name] == 1))) for name in np.unique(groups)
-    }
-    for kind in sorted(set(kinds.values())):
-        names = [name for name, its in kinds.items() if its == kind]
-        n_wanted = min(len(names), max(2, round(share * len(names))))
-        chosen += list(generator.permutation(names)[:n_wanted])
-    return train[np.isin(groups, chosen)]
+    by_kind: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
+    for members in rows_by_group(groups):
+        by_kind.setdefault(tuple(np.unique(y[members])), []).append(members)
+    chosen: list[NDArray[np.int64]] = []
+    for _, parts in sorted(by_kind.items()):
+        n_wanted = min(len(parts), max(2, round(share * len(parts))))
+        chosen += [parts[number] for number in generator.permutation(len(parts))[:n_wanted]]
+    return train[np.sort(np.concatenate(chosen))]
 
 
 def _mean_groups(rows: Rows, splits: Sequence[Split]) -> float:
@@ -103,7 +103,7 @@ def tabulate_learning_curve(learning_curve_trials: Outcomes[pl.DataFrame], evalu
         groups = groups_of(first)
         counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
         probability = np.column_stack([found["probability"].to_numpy() for _, found in repeats])
-        figures = judge(first["y"].to_numpy(), probability, groups, counts)
+        figures = judge_videos(first["y"].to_numpy(), probability, groups, counts).figures()
         n_groups = float(np.mean([number for number, _ in repeats]))
         rows.append((share, n_groups, len(repeats), *figures["roc_auc"], figures["mean_group_auc"][0]))
     table = pl.DataFrame(rows, schema=CURVE_SCHEMA, orient="row")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fvc_kedro.learning.resampling import draw_groups, interval, judge
+from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
 from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, repeats_of
 from fvc_kedro.pipelines.training_rows import groups_of, labels_of, stated
@@ -28,6 +28,7 @@ _BITS_A_PIXEL = (
     (0.2, "0.1 to 0.2 bit a pixel"),
     (None, "0.2 bit a pixel or more"),
 )
+_SMALL_GROUPS, _LEAST_GROUPS = 5, 3  # below which a slice is small, and has no intervals
 _CLASSES: dict[str, tuple[tuple[float | None, str], ...]] = {
     "resolution": _HEIGHTS,
     "bitrate": _BITS_A_PIXEL,
@@ -73,9 +74,11 @@ def slice_results(
     Returns
     -------
     DataFrame
-        A row a slice: the numbers of videos and groups, whether fewer than ``small_slice`` videos are of a class, the
+        A row a slice: the numbers of videos and groups, whether fewer than ``small_slice`` videos are of a class
+        or fewer than five groups in it (``is_small``), the
         area under the ROC curve and the shares of real videos called fake and of fake ones called real, each with its
-        95 % interval by a bootstrap over groups; null where a class is missing.
+        95 % interval by a bootstrap over groups; null where a class is missing, and intervals also with fewer than
+        three groups.
     """
     settings = EvaluationParameters.model_validate(evaluation)
     videos, probability = repeats_of(method_predictions.filter(pl.col("method") == DETECTOR))
@@ -121,22 +124,30 @@ def _judge_slice(
 ) -> tuple[Any, ...]:
     y, groups = labels_of(videos), groups_of(videos)
     n_real, n_fake = int(np.sum(y == 0)), int(np.sum(y == 1))
-    names, places = np.unique(groups, return_inverse=True)
-    counts = draw_groups(len(names), settings.n_bootstrap, settings.seed)
-    auc = judge(y, probability, groups, counts)["roc_auc"]
+    n_groups = np.unique(groups).size
+    is_small = min(n_real, n_fake) < settings.small_slice or n_groups < _SMALL_GROUPS
+    counts = draw_groups(n_groups, settings.n_bootstrap, settings.seed)
     called = (probability >= 0.5).mean(axis=1)
-    rates = [_rate(wrong, of_class, counts[:, places]) for wrong, of_class in ((called, y == 0), (1 - called, y == 1))]
-    return n_real, n_fake, len(names), min(n_real, n_fake) < settings.small_slice, *auc, *rates[0], *rates[1]
+    figures = [
+        judge_videos(y, probability, groups, counts).figures()["roc_auc"],
+        _rate(called, y == 0, groups, counts),
+        _rate(1 - called, y == 1, groups, counts),
+    ]
+    if n_groups < _LEAST_GROUPS:  # whose resamples are all but one another
+        figures = [(value, float("nan"), float("nan")) for value, _, _ in figures]
+    return n_real, n_fake, n_groups, is_small, *(bound for figure in figures for bound in figure)
 
 
 def _rate(
-    wrong: NDArray[np.float64], of_class: NDArray[np.bool_], weights: NDArray[np.float64]
+    wrong: NDArray[np.float64], of_class: NDArray[np.bool_], groups: NDArray[np.str_], counts: NDArray[np.float64]
 ) -> tuple[float, float, float]:
     """Share of wrong verdicts among the videos of a class, with its interval."""
     if not of_class.any():
         return float("nan"), float("nan"), float("nan")
-    total = weights @ of_class
-    resampled = np.divide(weights @ (wrong * of_class), total, out=np.full(len(total), np.nan), where=total > 0)
+    places = np.unique(groups, return_inverse=True)[1]
+    n_wrong = counts @ np.bincount(places, wrong * of_class)
+    n_of_class = counts @ np.bincount(places, of_class)
+    resampled = np.divide(n_wrong, n_of_class, out=np.full(len(counts), np.nan), where=n_of_class > 0)
     return float(wrong[of_class].mean()), *interval(resampled)
 
 

@@ -10,6 +10,8 @@ from fvc_kedro.learning.resampling import permutation_p_value
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
 
+_LEAST_SHORTCUT = 0.55  # AUC from which on, if surely above .5, metadata are said to tell something
+
 
 def summarise_evaluation(
     method_comparison: pl.DataFrame,
@@ -28,10 +30,11 @@ def summarise_evaluation(
     dict
         Every metric of the detector with the bounds of its interval (``…_low``, ``…_high``); the p-values of the
         permutation test and what it reached on average, which is chance as this corpus and procedure have it
-        (``…_permuted_mean``); the best that metadata alone reach and whether that separates the classes
-        (``metadata_separate``); whether the groups are few (``few_groups``) and the search is optimistic
-        (``searched_on_test_videos``); means and standard deviations over folds, which are no intervals; counts.
-        Yes is 1 and no is 0, None what could not be computed.
+        (``…_permuted_mean``), both of the first repeat (``…_first_repeat``); the best that metadata alone reach
+        and whether that tells something (``metadata_tell``) or separates the classes (``metadata_separate``);
+        whether the groups are few (``few_groups``) and the search is optimistic (``searched_on_test_videos``);
+        means and standard deviations over folds, which are no intervals; counts. Yes is 1 and no is 0, None what
+        could not be computed.
     """
     settings, training = EvaluationParameters.model_validate(evaluation), SvmParameters.model_validate(svm)
     own = method_comparison.filter(pl.col("method") == DETECTOR)
@@ -44,6 +47,7 @@ def summarise_evaluation(
         known = len(observed) == 1 and len(others) > 0
         summary[f"{metric}_p_value"] = permutation_p_value(observed.item(), others.to_list()) if known else None
         summary[f"{metric}_permuted_mean"] = _number(others.mean()) if known else None
+        summary[f"{metric}_first_repeat"] = observed.item() if known else None
     n_groups = folds["group"].n_unique()
     summary |= _best_of_metadata(method_comparison, settings.shortcut_auc)
     summary |= {
@@ -72,15 +76,15 @@ def _best_of_metadata(comparison: pl.DataFrame, shortcut_auc: float) -> dict[str
     found = comparison.filter(
         pl.col("method").is_in(METADATA), pl.col("metric").is_in(["roc_auc", "mean_group_auc"])
     ).drop_nulls("value")
+    names = ("metadata_roc_auc", "metadata_roc_auc_low", "metadata_roc_auc_high", "metadata_tell", "metadata_separate")
     if found.is_empty():
-        return dict.fromkeys(("metadata_roc_auc", "metadata_roc_auc_low", "metadata_separate"))
-    separate = found.filter(pl.col("value") >= shortcut_auc, pl.col("low") > 0.5)
-    best = (found if separate.is_empty() else separate).sort("value").row(-1, named=True)
-    return {
-        "metadata_roc_auc": best["value"],
-        "metadata_roc_auc_low": best["low"],
-        "metadata_separate": float(not separate.is_empty()),
-    }
+        return dict.fromkeys(names)
+    tell = found.filter(pl.col("value") >= _LEAST_SHORTCUT, pl.col("low") > 0.5)
+    separate = tell.filter(pl.col("value") >= shortcut_auc)
+    bearing = next(table for table in (separate, tell, found) if not table.is_empty())
+    best = bearing.sort("value").row(-1, named=True)
+    figures = (best["value"], best["low"], best["high"], float(not tell.is_empty()), float(not separate.is_empty()))
+    return dict(zip(names, figures, strict=True))
 
 
 def _number(value: Any) -> float | None:

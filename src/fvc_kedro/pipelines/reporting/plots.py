@@ -17,10 +17,8 @@ from fvc_kedro.learning.metrics import CLASSES
 from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
-from fvc_kedro.pipelines.training_rows import labels_of
+from fvc_kedro.pipelines.training_rows import WHOLE_CORPUS, labels_of
 from fvc_kedro.video import Video
-
-WHOLE_CORPUS = "all"
 
 
 def _truth(predictions: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -130,23 +128,25 @@ def plot_fold_comparison(cv_metrics: pl.DataFrame) -> Figure:
 
 def plot_grid(grid_search: pl.DataFrame) -> Figure:
     """Draw the inner AUC of every grid point, averaged over the searches, and how often each was chosen."""
-    cells = grid_search.group_by("kernel", "C").agg(
-        pl.col("mean_roc_auc").mean(), chosen=((pl.col("rank") == 1) & (pl.col("scope") != WHOLE_CORPUS)).sum()
-    )
+    searches = grid_search.filter(pl.col("scope") != WHOLE_CORPUS)
+    if searches.is_empty():  # searched once, for all folds
+        searches = grid_search
+    cells = searches.group_by("kernel", "C").agg(pl.col("mean_roc_auc").mean(), chosen=(pl.col("rank") == 1).sum())
     kernels, values = sorted(cells["kernel"].unique()), sorted(cells["C"].unique())
-    scores = {(kernel, c): (score, chosen) for kernel, c, score, chosen in cells.iter_rows()}
-    figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(1.6 + 1.5 * len(values), 3.2))
-    image = [[scores[kernel, c][0] for c in values] for kernel in kernels]
+    image = np.full((len(kernels), len(values)), np.nan)
+    figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(1.6 + 1.2 * len(values), 3.2))
+    scores = cells["mean_roc_auc"].to_numpy()
+    middle = (scores.min() + scores.max()) / 2
+    for kernel, c, score, chosen in cells.iter_rows():
+        row, column = kernels.index(kernel), values.index(c)
+        image[row, column] = score
+        colour = "black" if score > middle else "white"
+        text = f"{score:.3f}\nbest in {chosen}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     axes.imshow(image, cmap="cividis", aspect="auto")
     axes.set_xticks(range(len(values)), [f"{c:g}" for c in values])
     axes.set_yticks(range(len(kernels)), kernels)
     axes.grid(visible=False)
-    middle = (np.min(image) + np.max(image)) / 2
-    for row, kernel in enumerate(kernels):
-        for column, c in enumerate(values):
-            score, chosen = scores[kernel, c]
-            colour = "black" if score > middle else "white"
-            axes.text(column, row, f"{score:.3f}\nbest in {chosen}", ha="center", va="center", color=colour)
     return figure
 
 

@@ -17,7 +17,7 @@ from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADA
 from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-_BETTER, _NOT_SHOWN = "Better than chance", "Not shown to be better than chance"
+_SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _FIRST_METRICS = ("roc_auc", "mean_group_auc")
 # Metrics as the report names them.
@@ -90,6 +90,7 @@ def write_report(
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
+    corpus = _corpus(tables)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"figure": figure_text, "p_value": p_value_text}
     return environment.from_string(_TEMPLATE).render(
@@ -97,7 +98,7 @@ def write_report(
         svm=svm,
         evaluation=evaluation,
         plots={name: "data:image/png;base64," + b64encode(picture).decode() for name, picture in plots.items()},
-        corpus=_corpus(tables),
+        corpus=corpus,
         headline=_headline(summary),
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
         titles=TITLES,
@@ -114,30 +115,46 @@ def write_report(
         folds=tables["cv_metrics"].to_dicts(),
         detector=detector,
         chosen=_chosen(tables["grid_search"]),
+        left_out_one_by_one=len(tables["cv_metrics"]) == corpus["n_groups"],
+        absent=[name for name in METHODS if name not in set(tables["method_comparison"]["method"])],
+        reached=next((row for row in tables["thresholds"].to_dicts() if row["threshold"] is not None), None),
     )
 
 
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
     """Decide what may be said in a sentence, and what must be said before it."""
-    few = bool(summary["few_groups"])
     return {
-        "few_groups": few,
-        "claim": _claim_of_test(summary["roc_auc_p_value"]) if few else _claim_of_interval(summary["roc_auc_low"]),
-        "judged_by": "permutation test" if few else "interval",
+        "few_groups": bool(summary["few_groups"]),
+        "claim": claim(summary),
+        "metadata_tell": bool(summary["metadata_tell"]),
         "metadata_separate": bool(summary["metadata_separate"]),
         "searched_on_test_videos": bool(summary["searched_on_test_videos"]),
         "below_always_fake": _less(summary["f1_score"], summary["f1_always_fake"]),
     }
 
 
-def _claim_of_test(p_value: float | None) -> str:
-    if p_value is None or p_value > 0.05:
-        return _NOT_SHOWN
-    return _BETTER if p_value <= 0.01 else "Some sign of being better than chance, no more"
+def claim(summary: Mapping[str, float | None]) -> str:
+    """Say how sure it is that the detector is better than chance.
 
-
-def _claim_of_interval(low: float | None) -> str:
-    return _BETTER if low is not None and low > 0.5 else _NOT_SHOWN
+    The permutation test decides, as intervals know nothing of how training varies; with groups enough, the interval
+    must agree. What is not above one half is not better, whatever a test says.
+    """
+    auc, low, p_value = summary["roc_auc"], summary["roc_auc_low"], summary["roc_auc_p_value"]
+    few, above = bool(summary["few_groups"]), low is not None and low > 0.5
+    if auc is None:
+        return "Not judged: the AUC is not known"
+    if auc <= 0.5:
+        return "Not better than chance"
+    if p_value is None:
+        unsure = "" if few or not above else ", though the interval lies above one half"
+        return f"Not tested against chance (evaluation.n_permutations){unsure}"
+    if 1 / (1 + (summary["n_permutations"] or 0)) > _SURE:
+        return f"Too few permutations to tell (at least 19 resolve {_SURE})"
+    if p_value > _SURE or not (few or above):
+        return "Not shown to be better than chance"
+    return (
+        "Better than chance" if p_value <= _VERY_SURE or not few else "Some sign of being better than chance, no more"
+    )
 
 
 def _less(first: float | None, second: float | None) -> bool:

@@ -19,8 +19,10 @@ from fvc_kedro.learning.thresholds import choose_verdicts, threshold_rows
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
+    WHOLE_CORPUS,
     TrainingDataError,
     draw_folds,
+    groups_of,
     labels_of,
     rows_of,
     search_of,
@@ -28,7 +30,6 @@ from fvc_kedro.pipelines.training_rows import (
     units_of,
 )
 
-WHOLE_CORPUS = "all"
 GRID_SCHEMA = {
     "scope": pl.String,
     "kernel": pl.String,
@@ -41,7 +42,7 @@ GRID_SCHEMA = {
 THRESHOLD_SCHEMA = {
     "false_positive_rate": pl.Float64,
     "threshold": pl.Float64,
-    "least_real_videos": pl.Int64,
+    "least_real_groups": pl.Int64,
     "measured_false_positive_rate": pl.Float64,
     "measured_true_positive_rate": pl.Float64,
 }
@@ -160,6 +161,7 @@ def train_detector(
     detector.verdicts_ = choose_verdicts(
         labels_of(oof_predictions),
         oof_predictions["probability"].to_numpy(),
+        groups_of(oof_predictions),
         oof_predictions["fold"].to_numpy(),
         parameters.verdict.false_positive_rate,
         parameters.verdict.false_negative_rate,
@@ -231,6 +233,7 @@ def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.
     rows = threshold_rows(
         labels_of(oof_predictions),
         oof_predictions["probability"].to_numpy(),
+        groups_of(oof_predictions),
         oof_predictions["fold"].to_numpy(),
         sorted(SvmParameters.model_validate(svm).false_positive_rates),
     )
