@@ -20,6 +20,7 @@ from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
 from fvc_kedro.pipelines.reporting.report import REPORT_PLOTS, REPORT_TABLES, TITLES, claim, figure_text, write_report
 from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, THRESHOLD_SCHEMA
+from fvc_kedro.pipelines.training_rows import TrainingDataError
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
 FAILURES = pl.DataFrame(schema={"reason": pl.String})
@@ -59,7 +60,10 @@ def tables(keys):
     ablation += [("chroma", "alone", 5, 0.651, 0.6, 0.7, 0.5, -0.049, -0.1, 0.02)]
     folds = [{"fold": n, "kernel": "rbf", "C": 0.1, "n_train": 32, "n_test": 16, "test_roc_auc": value, "test_f1": 0.5,
               "test_accuracy": 0.6} for n, value in ((1, 0.6), (2, None), (3, 0.8))]  # fmt: skip
+    judged = folds_of(keys).with_columns(method=pl.lit("svm"), probability=pl.int_range(pl.len()) / 100)
     return {
+        "oof_predictions": judged.filter(repeat=1).drop("method", "repeat"),
+        "method_predictions": judged,
         "corpus_index": index_of(keys),
         "rejected_videos": FAILURES,
         "failed_videos": FAILURES,
@@ -290,6 +294,18 @@ KNOWN = {"roc_auc": 0.6, "roc_auc_low": 0.55, "roc_auc_p_value": 0.001, "n_permu
 )
 def test_what_may_be_claimed(changes, said):
     assert claim(KNOWN | changes).startswith(said)
+
+
+def test_models_that_were_not_evaluated_are_not_reported_on():
+    oof_predictions = tables(key_table(24))["oof_predictions"]
+    others = oof_predictions.with_columns(pl.col("probability") + 0.01)
+    for trained in (others, oof_predictions.head(-1)):
+        with pytest.raises(TrainingDataError, match="kedro run --pipelines evaluation,reporting"):
+            report(oof_predictions=trained)
+    assert report(
+        oof_predictions=others,
+        method_predictions=oof_predictions.head(0).with_columns(method=pl.lit("svm"), repeat=pl.lit(1)),
+    )  # the detector's trial failed: the log says so
 
 
 def test_a_search_on_the_test_videos_is_called_optimistic():

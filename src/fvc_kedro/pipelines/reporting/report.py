@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import polars as pl
 from jinja2 import Environment, StrictUndefined
 
@@ -14,7 +15,7 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
-from fvc_kedro.pipelines.training_rows import stated
+from fvc_kedro.pipelines.training_rows import TrainingDataError, stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
@@ -86,7 +87,13 @@ def write_report(
     -------
     str
         HTML with all pictures in it.
+
+    Raises
+    ------
+    TrainingDataError
+        If the detector's out-of-fold predictions are not those that were evaluated.
     """
+    _check_same_models(tables["oof_predictions"], tables["method_predictions"])
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
@@ -119,6 +126,21 @@ def write_report(
         absent=[name for name in METHODS if name not in set(tables["method_comparison"]["method"])],
         reached=next((row for row in tables["thresholds"].to_dicts() if row["threshold"] is not None), None),
     )
+
+
+def _check_same_models(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
+    """Check that training and evaluation are of one run, or the report would tell of two."""
+    evaluated = method_predictions.filter(method=DETECTOR, repeat=1).sort("video_id")
+    if evaluated.is_empty():  # the log says why
+        return
+    trained = oof_predictions.sort("video_id")
+    same = trained["video_id"].equals(evaluated["video_id"]) and np.allclose(
+        trained["probability"], evaluated["probability"], atol=1e-6
+    )
+    if not same:
+        raise TrainingDataError(
+            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
+        )
 
 
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
@@ -240,7 +262,9 @@ REPORT_TABLES = (
     "folds",
     "grid_search",
     "cv_metrics",
+    "oof_predictions",
     "thresholds",
+    "method_predictions",
     "method_comparison",
     "method_tests",
     "learning_curve",
