@@ -7,7 +7,7 @@ import yaml
 from conftest import REPOSITORY
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.pipelines.ingestion.nodes import INDEX_SCHEMA
-from fvc_kedro.pipelines.svm_training.nodes import make_folds
+from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, make_folds
 
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 SVM = PARAMETERS["svm"] | {
@@ -66,6 +66,12 @@ def videos_of(segments):
 
 def folds_of(keys, **changes):
     return make_folds(keys, SVM | changes)
+
+
+def grid_of(points=(("linear", 0.1),), scopes=("fold_1", "all")):
+    """Results of a search, the first point the best."""
+    rows = [(scope, *point, 0.7, 0.1, rank, 48) for scope in scopes for rank, point in enumerate(points, start=1)]
+    return pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row")
 
 
 def index_of(keys, **columns):

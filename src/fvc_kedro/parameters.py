@@ -29,6 +29,15 @@ def _known_once(families: list[str]) -> list[str]:
 FamilyNames = Annotated[list[str], Field(min_length=1), AfterValidator(_known_once)]
 
 
+def _once(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"a value stands twice in {values}")
+    return values
+
+
+Strengths = Annotated[list[Annotated[float, Field(ge=1e-6, le=1e6)]], Field(min_length=1), AfterValidator(_once)]
+
+
 class ParameterError(ValueError):
     """A parameter that is missing, unknown, of the wrong type or out of range."""
 
@@ -106,9 +115,9 @@ class ScalingParameters(Parameters):
 class GridParameters(Parameters):
     """Values that the search tries."""
 
-    C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    rbf_C: list[Annotated[float, Field(gt=0)]] | None = None  # noqa: N815 - scikit-learn's name of it
-    kernel: list[Kernel] = Field(min_length=1)
+    C: Strengths
+    rbf_C: Strengths | None = None  # noqa: N815 - scikit-learn's name of it
+    kernel: Annotated[list[Kernel], Field(min_length=1), AfterValidator(_once)]
 
 
 class SearchParameters(Parameters):
@@ -143,7 +152,7 @@ class SvmParameters(Parameters):
     seed: Seed
     unit: Literal["segment", "video"]
     segment_score: Literal["mean", "median", "max"]
-    feature_sets: list[FeatureSet] = Field(min_length=1)
+    feature_sets: Annotated[list[FeatureSet], Field(min_length=1), AfterValidator(_once)]
     families: FamilyNames
     n_features: int = Field(ge=0)
     grid: GridParameters

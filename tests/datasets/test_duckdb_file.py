@@ -22,6 +22,20 @@ def files(dataset):
     return sorted(path.name for path in dataset._filepath.parent.iterdir())
 
 
+def test_changes_that_another_program_left_unfinished_are_not_done_to_the_new_tables(tmp_path):
+    """A process that is killed leaves them beside the file, and DuckDB does them when it opens the file next."""
+    dataset = DuckDbDataset(filepath=str(tmp_path / "results.duckdb"))
+    dataset.save({"results": pl.DataFrame({"fold": [1]})})
+    change = (
+        f"import duckdb, os; connection = duckdb.connect({str(tmp_path / 'results.duckdb')!r}); "
+        "connection.execute('UPDATE results SET fold = 99'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", change], check=False)
+    assert (tmp_path / "results.duckdb.wal").exists()
+    dataset.save({"results": pl.DataFrame({"fold": [2]})})
+    assert dataset.load().sql("FROM results").fetchall() == [(2,)]
+
+
 def test_tables_come_back_as_they_were_saved(dataset):
     table = pl.DataFrame(
         {

@@ -277,3 +277,15 @@ def test_any_other_error_stops_the_run_with_its_message(tmp_path, execution):
 def test_an_empty_batch_is_loaded_as_such(tmp_path):
     found = saved(tmp_path, {})
     assert (found.values, found.failures) == ({}, {})
+
+
+def test_a_damaged_file_is_made_anew(tmp_path):
+    one = batch({"a": make_trial()})
+    dataset = TrialsDataset(path=str(tmp_path), batch="test")
+    dataset.save(one)
+    (file,) = tmp_path.rglob("*.parquet")
+    whole = file.read_bytes()
+    for damaged in (whole[:-50], b"", b"no parquet"):
+        file.write_bytes(damaged)
+        dataset.save(one)
+        assert file.read_bytes() == whole

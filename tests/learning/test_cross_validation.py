@@ -238,3 +238,15 @@ def test_canary_noise_in_few_groups_of_one_class_is_at_chance():
     print(f"noise in 8 pure groups: auto {np.mean(found):.3f}, one by one {np.mean(one_by_one):.3f}")
     assert abs(np.mean(found) - 0.5) < 0.15
     assert abs(np.mean(one_by_one) - 0.5) < 0.15
+
+
+def test_a_machine_that_tells_nothing_ranks_nothing_whatever_the_folds():
+    """Trees with too few videos to be grown on: one and the same probability in folds of other shares of fakes."""
+    for n_groups in (9, 16):
+        y = np.repeat(np.arange(n_groups) % 2, 4)
+        names = np.array([f"v{number:03d}" for number in range(len(y))])
+        groups = np.repeat(np.arange(n_groups), 4).astype(str)
+        rows = Rows(pl.DataFrame({"constant": np.ones(len(y))}), y, groups, names)
+        for machine in ("boosting", "logistic", "svm"):
+            found = judged(rows, Procedure(SEARCH, 3, machine), n_folds=4)
+            assert auc(found) == 0.5, machine

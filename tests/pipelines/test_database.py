@@ -32,8 +32,9 @@ def test_the_node_is_wired_to_every_table():
 
 def test_tables_pass_as_they_are_and_results_are_made():
     folds = pl.DataFrame({"video_id": ["a"], "fold": [1]})
-    tables = gather_tables({"fold_1": METRICS}, folds=folds, method_predictions=NONE)
-    assert list(tables) == ["folds", "method_predictions", "results"]
+    oof_predictions = NONE.drop("method", "repeat")
+    tables = gather_tables({"fold_1": METRICS}, folds=folds, oof_predictions=oof_predictions, method_predictions=NONE)
+    assert list(tables) == ["folds", "oof_predictions", "method_predictions", "results"]
     assert_frame_equal(tables["folds"], folds)
 
 

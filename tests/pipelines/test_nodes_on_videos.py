@@ -108,6 +108,12 @@ def test_a_video_listed_with_both_labels_is_not_used_at_all():
     assert reasons(checked)[0] == reasons(checked)[4] == "conflict: the same video is listed both as real and as fake"
 
 
+def test_one_group_in_two_unicode_forms_is_one_group():
+    names = ["caf\u00e9", "cafe\u0301", "caf\u00e9\u200b"]
+    checked = check(manifest(*((f"{number}.mp4", "real", name) for number, name in enumerate(names))))
+    assert checked["group"].unique().to_list() == ["caf\u00e9"]
+
+
 def test_ids_are_stable_readable_and_different():
     assert ingestion.make_video_id("x/My clip.mp4") == ingestion.make_video_id("x/My clip.mp4")
     assert ingestion.make_video_id("x/My clip.mp4").startswith("My_clip-")

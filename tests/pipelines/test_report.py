@@ -244,7 +244,9 @@ def test_few_groups_are_not_above_chance_by_their_interval():
 
 def test_without_permutations_none_is_claimed():
     page = Page(report(permuted=permutations(0), n_groups=12))
-    assert "it was not done (evaluation.n_permutations)" in page.text
+    assert (
+        "it was not done (evaluation.n_permutations is 0, or there are more rows than evaluation.max_rows)" in page.text
+    )
     assert "Permutation test not done" in lead(page).replace("testnot", "test not")
     assert "p =" not in lead(page)
 
@@ -286,8 +288,14 @@ KNOWN = {"roc_auc": 0.6, "roc_auc_low": 0.55, "roc_auc_p_value": 0.001, "n_permu
         ({"roc_auc_p_value": 0.04, "few_groups": 1.0}, "Some sign of being better than chance, no more"),
         ({"roc_auc_p_value": 0.06}, "Not shown to be better than chance"),
         ({"roc_auc": 0.45, "roc_auc_low": 0.51}, "Not better than chance"),
-        ({"roc_auc_p_value": None}, "Not tested against chance (evaluation.n_permutations), though the interval lies"),
-        ({"roc_auc_p_value": None, "few_groups": 1.0}, "Not tested against chance (evaluation.n_permutations)"),
+        (
+            {"roc_auc_p_value": None},
+            "Not tested against chance (evaluation.n_permutations is 0 or evaluation.max_rows exceeded), though",
+        ),
+        (
+            {"roc_auc_p_value": None, "few_groups": 1.0},
+            "Not tested against chance (evaluation.n_permutations is 0 or evaluation.max_rows exceeded)",
+        ),
         ({"n_permutations": 18.0, "roc_auc_p_value": 1 / 19}, "Too few permutations to tell"),
         ({"roc_auc": None}, "Not judged"),
     ],

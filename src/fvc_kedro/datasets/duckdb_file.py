@@ -92,6 +92,8 @@ class DuckDbDataset(AbstractDataset[dict[str, pl.DataFrame], "DuckDBPyConnection
             with closing(duckdb.connect(str(partial))) as connection:
                 for name, table in data.items():
                     self._write(connection, name, table)
+            # What another program wrote into the former file and never finished would be done to the new one.
+            self._filepath.with_name(f"{self._filepath.name}.wal").unlink(missing_ok=True)
             partial.replace(self._filepath)
         finally:
             partial.unlink(missing_ok=True)

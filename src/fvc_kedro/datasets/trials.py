@@ -86,7 +86,7 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
     def save(self, data: TrialBatch) -> None:
         code, hashes = _code(), _Hashes()
         keys = {name: _key(trial, code, hashes) for name, trial in data.trials.items()}
-        missing = {keys[name]: trial for name, trial in data.trials.items() if not self._file(keys[name]).exists()}
+        missing = {keys[name]: trial for name, trial in data.trials.items() if not _is_whole(self._file(keys[name]))}
         failures: dict[str, str] = {}
         for key, result in _run(missing, data.execution, data.description):
             if isinstance(result, str):
@@ -149,6 +149,14 @@ def _run(
 
 def _named(key: str, trial: Trial) -> tuple[str, pl.DataFrame | str]:
     return key, run_trial(trial)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a trial's file is there and no full disk or power cut has damaged it."""
+    try:
+        return dict(pl.read_parquet_schema(file)) == TRIAL_SCHEMA
+    except (OSError, pl.exceptions.PolarsError):
+        return False
 
 
 class _Hashes:

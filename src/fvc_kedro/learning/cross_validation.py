@@ -23,6 +23,7 @@ _UNSEARCHED: dict[str, Callable[[int], Any]] = {
         class_weight="balanced", min_samples_leaf=10, early_stopping=False, random_state=seed
     ),
 }
+_DIGITS = 12
 MACHINES = ("svm", "logistic", *_UNSEARCHED)
 
 
@@ -125,7 +126,8 @@ def judge(detector: VideoDetector, rows: Rows) -> dict[str, tuple[float, float]]
     """Margin and probability of fake of each video, in alphabetical order."""
     margins = detector.video_margins(rows.features, rows.videos)
     fake = detector.probabilities(np.array(list(margins.values())))[:, 1]
-    return {video: (margin, float(p)) for (video, margin), p in zip(margins.items(), fake, strict=True)}
+    # Detectors that tell nothing must come to one and the same probability, or rounding would rank the folds.
+    return {video: (margin, round(float(p), _DIGITS)) for (video, margin), p in zip(margins.items(), fake, strict=True)}
 
 
 def out_of_fold(rows: Rows, splits: Sequence[Split], procedure: Procedure) -> OutOfFold:

@@ -30,6 +30,7 @@ from fvc_kedro.learning.wide import DualLinearSVC
 _MAX_ITERATIONS = 20_000
 _MOST_DEVIATIONS = 10.0
 _LEAST_VARIANCE = 1e-20  # relative to the squared mean; what rounding leaves of a constant
+_LEAST_RANGE = 1e-9  # of margins, relative to their size; what rounding leaves of a constant
 _LEAST_SLOPE = 0.02  # log odds in a standard deviation of the margins
 
 
@@ -159,7 +160,8 @@ def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, floa
     """Fit Platt's sigmoid, which must rise with the margin.
 
     Where the margins tell nothing, the fit may come out falling by chance and turn every ranking round. It is
-    then all but flat, at the share of fakes: the slope is at least 0.02 in a standard deviation.
+    then all but flat, at the share of fakes: the slope is at least 0.02 in a standard deviation, or for a margin of
+    one where all are the same (as those of trees too few videos to be grown on in the calibration's folds).
 
     Parameters
     ----------
@@ -176,6 +178,8 @@ def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, floa
     ----------
     Platt, "Probabilistic outputs for support vector machines", 1999.
     """
+    if np.ptp(margins) <= _LEAST_RANGE * max(1.0, float(np.abs(margins).max())):
+        return _LEAST_SLOPE, float(logit(y.mean())) - _LEAST_SLOPE * float(margins.mean())
     column, everything = margins[:, None], np.arange(len(y))
     frozen = FrozenEstimator(_OneColumn().fit(column, y))
     platt = CalibratedClassifierCV(frozen, method="sigmoid", cv=[(everything, everything)], ensemble=False)

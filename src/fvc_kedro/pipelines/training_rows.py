@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import polars as pl
 
+from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.cross_validation import Procedure
 from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, inner_folds, outer_folds
 from fvc_kedro.learning.rows import Rows
@@ -60,6 +61,38 @@ def procedure_of(parameters: SvmParameters, repeat: int = 1, machine: str = "svm
     """Return how a training part becomes a detector, by the parameters."""
     searched_once = parameters.search.mode == "global"
     return Procedure(search_of(parameters, repeat), parameters.n_calibration_folds, machine, searched_once)
+
+
+def check_trained_with(
+    training_table: pl.DataFrame, folds: pl.DataFrame, grid_search: pl.DataFrame, parameters: SvmParameters
+) -> None:
+    """Check that what was trained was trained with these parameters, or two experiments would stand in one report.
+
+    Raises
+    ------
+    TrainingDataError
+        Naming what has changed since.
+    """
+    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    columns = training_table.columns[len(KEY_COLUMNS) + 1 :]
+    own = [name for name in columns if not name.startswith("scaled_")]
+    wanted = feature_names(parameters.families) if "original" in parameters.feature_sets else []
+    grid = grid_search.filter(pl.col("scope") == WHOLE_CORPUS).select("kernel", "C").rows()
+    searched_once = grid_search["scope"].n_unique() == 1
+    changed = {
+        "families or feature_sets": own != wanted
+        or ("scaled" in parameters.feature_sets) != any(name.startswith("scaled_") for name in columns),
+        "unit": parameters.unit == "video" and bool((training_table["segment"] > 0).any()),
+        "n_folds, n_repeats, outer or seed": not draw_folds(videos, parameters).equals(folds),
+        "grid": grid != search_of(parameters).points,
+        "search.mode": (parameters.search.mode == "global") != searched_once,
+    }
+    named = [name for name, differs in changed.items() if differs]
+    if named:
+        raise TrainingDataError(
+            f"svm_training ran with other parameters (svm: {'; '.join(named)}), or on other features: "
+            "kedro run --pipelines svm_training,evaluation,reporting"
+        )
 
 
 def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluations import EVALUATION, SVM, folds_of, index_of, key_table, segments_of, training_of, videos_of
+from evaluations import EVALUATION, SVM, folds_of, grid_of, index_of, key_table, segments_of, training_of, videos_of
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.resampling import METRICS
@@ -24,6 +24,7 @@ from fvc_kedro.pipelines.evaluation.comparison import (
     repeats_of,
     tabulate_predictions,
 )
+from fvc_kedro.pipelines.training_rows import TrainingDataError
 from trials import SERIAL, outcomes
 
 KEYS = key_table()
@@ -34,7 +35,28 @@ def plan(keys=KEYS, families=FAMILIES, separation=0.25, **columns):
     segments = segments_of(keys, separation=separation, families=families)
     folds = folds_of(keys)
     index = index_of(keys, **columns)
-    return plan_comparison(training_of(segments), segments, videos_of(segments), index, folds, SVM, SERIAL), folds
+    measured = (training_of(segments), segments, videos_of(segments))
+    return plan_comparison(*measured, index, folds, grid_of(), SVM, SERIAL), folds
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"families": ["chroma"]}, "families or feature_sets"),
+        ({"feature_sets": ["original", "scaled"]}, "families or feature_sets"),
+        ({"unit": "video"}, "unit"),
+        ({"n_folds": 2}, "n_folds, n_repeats, outer or seed"),
+        ({"seed": 1}, "n_folds, n_repeats, outer or seed"),
+        ({"n_repeats": 3}, "n_folds, n_repeats, outer or seed"),
+        ({"grid": {"C": [1], "kernel": ["linear"]}}, "grid"),
+        ({"search": SVM["search"] | {"mode": "global"}}, "search.mode"),
+    ],
+)
+def test_what_was_trained_with_other_parameters_is_not_evaluated(changes, named):
+    segments = segments_of(KEYS, families=FAMILIES)
+    measured = (training_of(segments), segments, videos_of(segments))
+    with pytest.raises(TrainingDataError, match=rf"svm: {named}\).*svm_training,evaluation,reporting"):
+        plan_comparison(*measured, index_of(KEYS), folds_of(KEYS), grid_of(), SVM | changes, SERIAL)
 
 
 def only(batch, *methods, repeat="1"):

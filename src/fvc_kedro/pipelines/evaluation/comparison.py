@@ -15,9 +15,19 @@ from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge_videos, mcnemar_test
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, GridParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, procedure_of, rows_of, splits_of, stated, units_of
+from fvc_kedro.pipelines.training_rows import (
+    TrainingDataError,
+    check_trained_with,
+    groups_of,
+    labels_of,
+    procedure_of,
+    rows_of,
+    splits_of,
+    stated,
+    units_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +45,8 @@ METHODS = {
     "linear_discriminant": "linear discriminant with shrunk covariance on the detector's features",
     "gradient_boosting": "boosted trees on the detector's features",
 }
+# Of the logistic regression on metadata, whatever the detector's grid: a shortcut must not hide behind a setting.
+_METADATA_GRID = GridParameters(C=[0.01, 1, 100], kernel=["linear"])
 _FACTS = ("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate")
 _NAMES = ("platform", "codec", "pixel_format")
 PREDICTION_SCHEMA: Mapping[Any, Any] = {
@@ -98,6 +110,7 @@ def plan_comparison(
     features_metadata: pl.DataFrame,
     corpus_index: pl.DataFrame,
     folds: pl.DataFrame,
+    grid_search: pl.DataFrame,
     svm: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
@@ -107,8 +120,14 @@ def plan_comparison(
     -------
     TrialBatch
         Trials named ``<method>/<repeat>``.
+
+    Raises
+    ------
+    TrainingDataError
+        If the folds and the grid are those of other parameters.
     """
     parameters = SvmParameters.model_validate(svm)
+    check_trained_with(training_table, folds, grid_search, parameters)
     videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
     facts = metadata_table(corpus_index, videos)
     tables: dict[str, tuple[pl.DataFrame, Rows, str]] = {}
@@ -131,9 +150,12 @@ def plan_comparison(
     tables["logistic_regression"] = (training_table, own, "logistic")
     tables["linear_discriminant"] = (training_table, own, "discriminant")
     tables["gradient_boosting"] = (training_table, own, "boosting")
+    metadata_parameters = parameters.model_copy(update={"grid": _METADATA_GRID, "n_features": 0})
     trials = {
         f"{name}/{repeat}": Trial(
-            rows, list(splits_of(table, folds, repeat).values()), procedure_of(parameters, repeat, machine)
+            rows,
+            list(splits_of(table, folds, repeat).values()),
+            procedure_of(metadata_parameters if name in METADATA else parameters, repeat, machine),
         )
         for name, (table, rows, machine) in tables.items()
         for repeat in sorted(folds["repeat"].unique())
@@ -219,6 +241,21 @@ def compare_methods(method_predictions: pl.DataFrame, evaluation: dict[str, Any]
         schema=TEST_SCHEMA,
         orient="row",
     )
+
+
+def check_same_models(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
+    """Check that training and evaluation are of one run, or the report would tell of two."""
+    evaluated = method_predictions.filter(method=DETECTOR, repeat=1).sort("video_id")
+    if evaluated.is_empty():  # the log says why
+        return
+    trained = oof_predictions.sort("video_id")
+    same = trained["video_id"].equals(evaluated["video_id"]) and np.allclose(
+        trained["probability"], evaluated["probability"], atol=1e-6
+    )
+    if not same:
+        raise TrainingDataError(
+            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
+        )
 
 
 def _called(probability: NDArray[np.float64]) -> NDArray[np.int64]:

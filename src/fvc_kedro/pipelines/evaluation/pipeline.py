@@ -20,7 +20,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 plan_comparison,
-                [*_MEASURED, "corpus_index", "folds", "params:svm", "params:execution"],
+                [*_MEASURED, "corpus_index", "folds", "grid_search", "params:svm", "params:execution"],
                 "comparison_trials",
                 name="cross_validate_methods",
             ),

@@ -125,7 +125,9 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
         pl.col("video_path").map_elements(make_video_id, return_dtype=pl.String).alias("video_id"),
         *columns,
     )
-    rows = rows.with_columns(pl.col("label").str.to_lowercase()).with_columns(reason=_row_reason())
+    # One name in two Unicode forms, or with a character that nobody sees, would be two groups.
+    group = pl.col("group").str.normalize("NFC").str.replace_all(r"\p{Cf}", "")
+    rows = rows.with_columns(pl.col("label").str.to_lowercase(), group).with_columns(reason=_row_reason())
     return _mark_repeated_paths(rows)
 
 

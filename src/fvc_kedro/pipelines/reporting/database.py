@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from fvc_kedro.learning.metrics import classification_metrics, column_of_metric
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, check_same_models
 from fvc_kedro.pipelines.training_rows import labels_of
 
 # Every parquet entry of the catalog: each is a table of its own name.
@@ -60,7 +60,13 @@ def gather_tables(fold_metrics: FoldMetrics, **tables: pl.DataFrame) -> dict[str
         By fold name, the metrics, or what loads them.
     **tables : DataFrame
         Every table of ``TABLES``.
+
+    Raises
+    ------
+    TrainingDataError
+        If the detector's out-of-fold predictions are not those that were evaluated.
     """
+    check_same_models(tables["oof_predictions"], tables["method_predictions"])
     return tables | {RESULTS: results_of(fold_metrics, tables["method_predictions"])}
 
 

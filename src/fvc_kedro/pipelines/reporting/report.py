@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import polars as pl
 from jinja2 import Environment, StrictUndefined
 
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS
-from fvc_kedro.pipelines.training_rows import TrainingDataError, stated
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS, check_same_models
+from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
@@ -93,7 +92,7 @@ def write_report(
     TrainingDataError
         If the detector's out-of-fold predictions are not those that were evaluated.
     """
-    _check_same_models(tables["oof_predictions"], tables["method_predictions"])
+    check_same_models(tables["oof_predictions"], tables["method_predictions"])
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
@@ -128,21 +127,6 @@ def write_report(
     )
 
 
-def _check_same_models(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
-    """Check that training and evaluation are of one run, or the report would tell of two."""
-    evaluated = method_predictions.filter(method=DETECTOR, repeat=1).sort("video_id")
-    if evaluated.is_empty():  # the log says why
-        return
-    trained = oof_predictions.sort("video_id")
-    same = trained["video_id"].equals(evaluated["video_id"]) and np.allclose(
-        trained["probability"], evaluated["probability"], atol=1e-6
-    )
-    if not same:
-        raise TrainingDataError(
-            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
-        )
-
-
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
     """Decide what may be said in a sentence, and what must be said before it."""
     return {
@@ -169,7 +153,7 @@ def claim(summary: Mapping[str, float | None]) -> str:
         return "Not better than chance"
     if p_value is None:
         unsure = "" if few or not above else ", though the interval lies above one half"
-        return f"Not tested against chance (evaluation.n_permutations){unsure}"
+        return f"Not tested against chance (evaluation.n_permutations is 0 or evaluation.max_rows exceeded){unsure}"
     if 1 / (1 + (summary["n_permutations"] or 0)) > _SURE:
         return f"Too few permutations to tell (at least 19 resolve {_SURE})"
     if p_value > _SURE or not (few or above):

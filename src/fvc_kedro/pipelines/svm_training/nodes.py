@@ -95,6 +95,9 @@ def assemble_training_table(
         table = table.hstack(units.select(names))
     if "scaled" in parameters.feature_sets:
         table = table.join(scaled_features, on=KEY_COLUMNS, how="left", validate="m:1", maintain_order="left")
+    names = table.columns[len(KEY_COLUMNS) + 1 :]
+    if len(table) and table.select(pl.all_horizontal(pl.col(names).is_null().all())).item():
+        raise TrainingDataError("no feature has a value in any video: kedro run --pipelines feature_engineering")
     counts = {label: table.filter(pl.col("label") == label)["video_id"].n_unique() for label in ("real", "fake")}
     if not all(counts.values()):
         raise TrainingDataError(
