@@ -187,10 +187,10 @@ def test_the_detector_is_registered_with_signature_and_example(tiny_run, tracked
     assert mlflow.sklearn.load_model("models:/fvc-svm/latest").classes_.tolist() == [0, 1]
 
 
-def test_reporting_alone_makes_no_children_and_no_version(copied, run_pipeline):
+def test_evaluation_and_reporting_alone_make_no_children_and_no_version(copied, tiny_run, run_pipeline):
     store = Store(copied["data_root"])
     versions = set(store.versions())
-    run_pipeline("evaluation", "reporting", **copied)
+    run_pipeline("evaluation", "reporting", **(copied | {"svm": tiny_run["svm"]}))
     (parent,) = store.new()
     assert parent.info.status == "FINISHED"
     assert "roc_auc" in parent.data.metrics
