@@ -14,7 +14,6 @@ from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS, TEST_SCHEMA
 from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA
-from fvc_kedro.pipelines.evaluation.learning_curve import CURVE_SCHEMA
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
@@ -75,7 +74,6 @@ def tables(keys):
             [(0.01, None, 99, 0.0, 0.0), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
         ),
         "method_tests": pl.DataFrame([(m, 9, 5, 0.4, 0.8) for _, m in names], schema=TEST_SCHEMA, orient="row"),
-        "learning_curve": pl.DataFrame([(1.0, 8.0, 2, 0.7, 0.6, 0.8, 0.7)], schema=CURVE_SCHEMA, orient="row"),
         "family_ablation": pl.DataFrame(ablation, schema=ABLATION_SCHEMA, orient="row"),
         "family_importance": pl.DataFrame([("chroma", 5, 0.1, 0.0, 0.2)], schema=IMPORTANCE_SCHEMA, orient="row"),
         "slices": pl.DataFrame(slices, schema=SLICE_SCHEMA, orient="row"),
@@ -375,7 +373,6 @@ def test_empty_tables_are_said_to_be_empty():
     page = Page(
         report(
             family_ablation=pl.DataFrame(schema=ABLATION_SCHEMA),
-            learning_curve=pl.DataFrame(schema=CURVE_SCHEMA),
             mistakes=pl.DataFrame(schema=MISTAKE_SCHEMA),
             slices=pl.DataFrame(schema=SLICE_SCHEMA),
         )

@@ -30,6 +30,11 @@ def units_of(segment_features: pl.DataFrame, features_metadata: pl.DataFrame, un
     return table.sort("video_id", "segment")
 
 
+def videos_of(training_table: pl.DataFrame) -> pl.DataFrame:
+    """Key columns of the videos of a training table, a row a video in the table's order."""
+    return training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+
+
 def rows_of(training_table: pl.DataFrame) -> Rows:
     """Part a training table into features, labels, groups and videos."""
     return Rows(
@@ -73,7 +78,7 @@ def check_trained_with(
     TrainingDataError
         Naming what has changed since.
     """
-    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    videos = videos_of(training_table)
     columns = training_table.columns[len(KEY_COLUMNS) + 1 :]
     own = [name for name in columns if not name.startswith("scaled_")]
     wanted = feature_names(parameters.families) if "original" in parameters.feature_sets else []

@@ -27,6 +27,7 @@ from fvc_kedro.pipelines.training_rows import (
     splits_of,
     stated,
     units_of,
+    videos_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def plan_comparison(
     """
     parameters = SvmParameters.model_validate(svm)
     check_trained_with(training_table, folds, grid_search, parameters)
-    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    videos = videos_of(training_table)
     facts = metadata_table(corpus_index, videos)
     tables: dict[str, tuple[pl.DataFrame, Rows, str]] = {}
     own, metadata = rows_of(training_table), rows_of(facts)

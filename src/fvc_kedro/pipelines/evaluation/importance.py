@@ -16,8 +16,7 @@ from fvc_kedro.learning.metrics import rows_by_group
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of, videos_of
 
 IMPORTANCE_SCHEMA = {
     "family": pl.String,
@@ -61,7 +60,7 @@ def permute_families(
     settings = EvaluationParameters.model_validate(evaluation)
     rows = rows_of(training_table)
     families = families_of(rows.features.columns)
-    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    videos = videos_of(training_table)
     place = {video: number for number, video in enumerate(videos["video_id"])}
     whole = np.empty((len(videos), 1))
     shuffled = {name: np.empty((len(videos), settings.n_shuffles)) for name in families}

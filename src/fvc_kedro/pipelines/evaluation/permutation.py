@@ -14,7 +14,6 @@ from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
 from fvc_kedro.learning.resampling import permute_labels
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
     draw_folds,
     groups_of,
@@ -23,6 +22,7 @@ from fvc_kedro.pipelines.training_rows import (
     procedure_of,
     rows_of,
     splits_of,
+    videos_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def plan_permutations(
     if settings.n_permutations and not is_too_large(training_table, settings.max_rows, "permutation test"):
         rows, procedure = rows_of(training_table), procedure_of(parameters)
         trials["0"] = Trial(rows, list(splits_of(training_table, folds).values()), procedure)
-        videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+        videos = videos_of(training_table)
         once = parameters.model_copy(update={"n_repeats": 1})
         for number in range(1, settings.n_permutations + 1):
             y = permute_labels(labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32)

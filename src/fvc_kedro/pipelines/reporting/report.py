@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, MAJORITY, METADATA, METHODS, check_same_models
-from fvc_kedro.pipelines.training_rows import stated
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS, check_same_models
+from fvc_kedro.pipelines.training_rows import WHOLE_CORPUS, stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
@@ -109,14 +109,12 @@ def write_report(
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
         titles=TITLES,
         further_metrics=[name for name in METRICS if name not in _FIRST_METRICS and METRICS[name] is not None],
-        metrics=[name for name in METRICS if name in TITLES],
-        methods=METHODS,
+        metrics=list(METRICS),
         slices=tables["slices"].to_dicts(),
         mistakes=tables["mistakes"].head(reporting.n_thumbnails).to_dicts(),
         n_mistakes=len(tables["mistakes"]),
         ablation=_ablation(tables["family_ablation"]),
         importance=tables["family_importance"].to_dicts(),
-        curve=tables["learning_curve"].to_dicts(),
         thresholds=tables["thresholds"].to_dicts(),
         folds=tables["cv_metrics"].to_dicts(),
         detector=detector,
@@ -219,7 +217,6 @@ def _comparison(comparison: pl.DataFrame, tests: pl.DataFrame) -> list[dict[str,
                 "method": method,
                 "about": METHODS[method],
                 "is_detector": method == DETECTOR,
-                "is_baseline": method in (MAJORITY, *METADATA),
                 "figures": figures,
                 "test": by_method.get(method),
             }
@@ -235,7 +232,7 @@ def _ablation(family_ablation: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _chosen(grid_search: pl.DataFrame) -> dict[str, Any]:
-    return grid_search.filter(scope="all", rank=1).row(0, named=True)
+    return grid_search.filter(scope=WHOLE_CORPUS, rank=1).row(0, named=True)
 
 
 REPORT_TABLES = (
@@ -251,7 +248,6 @@ REPORT_TABLES = (
     "method_predictions",
     "method_comparison",
     "method_tests",
-    "learning_curve",
     "family_ablation",
     "family_importance",
     "slices",

@@ -28,6 +28,7 @@ from fvc_kedro.pipelines.training_rows import (
     search_of,
     splits_of,
     units_of,
+    videos_of,
 )
 
 GRID_SCHEMA = {
@@ -116,7 +117,7 @@ def make_folds(training_table: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFram
         A row a video and repeat: video_id, label, group, ``repeat`` from 1 and ``fold`` from 1, in which the video is
         tested. The models that are kept are those of the first repeat.
     """
-    videos = training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
+    videos = videos_of(training_table)
     return draw_folds(videos, SvmParameters.model_validate(svm))
 
 
