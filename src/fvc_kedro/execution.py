@@ -1,8 +1,9 @@
-"""How many videos are worked on at once, and what happens when one of them fails.
+"""How many tasks are worked on at once, and what happens when one of them fails.
 
-One function, :func:`run_tasks`, maps picklable functions over videos. An engine for a cluster is one
-more entry of ``_ENGINES``: a function that runs tasks and yields, for each, its name and a callable
-that returns its value or raises what went wrong.
+Videos and trainings go through the same engines. :func:`run_tasks` maps picklable functions over videos: one that fails
+costs that video. :func:`run_all` maps them over trainings: one that fails stops the run. An engine for a cluster is one
+more entry of ``_ENGINES``: a function that runs tasks and yields, for each, its name and a callable that returns
+its value or raises what went wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -44,17 +45,17 @@ class Execution:
         alone. ``serial`` runs them in this process, one after another, which is handy in a debugger.
     workers : int
         Processes at once; -1 for one a core.
-    timeout_s : float
-        Longest a task may take, in seconds, before it counts as failed (``local`` only).
-    memory_mb : int
+    timeout_s : float or None
+        Longest a task may take, in seconds, before it counts as failed (``local`` only); None sets no limit.
+    memory_mb : int or None
         Most memory that a worker may take, in MiB, before its task counts as failed (``local`` only, on
-        Linux).
+        Linux); None sets no limit.
     """
 
     engine: str = "local"
     workers: int = -1
-    timeout_s: float = 600.0
-    memory_mb: int = 4096
+    timeout_s: float | None = 600.0
+    memory_mb: int | None = 4096
 
     @property
     def n_workers(self) -> int:
@@ -72,7 +73,7 @@ def _available_cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work on one video.
+    """Work on one video, or one training.
 
     Parameters
     ----------
@@ -111,16 +112,32 @@ def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str)
     Whatever goes wrong with a video is its outcome: an unusable file, a crashed worker, a task beyond
     the time limit. What was not foreseen is logged with its traceback as well.
     """
+    for name, result in _with_progress(tasks, execution, description, "video"):
+        yield name, _outcome(name, result, execution.timeout_s)
+
+
+def run_all(tasks: Mapping[str, Task], execution: Execution, description: str) -> Iterator[tuple[str, Any]]:
+    """Run trainings and yield each value when it is there, in no particular order, with a progress bar.
+
+    The limits of time and memory, which are meant for videos, do not apply. The first error stops the run.
+    """
+    unlimited = replace(execution, timeout_s=None, memory_mb=None)
+    for name, result in _with_progress(tasks, unlimited, description, "training"):
+        yield name, result()
+
+
+def _with_progress(
+    tasks: Mapping[str, Task], execution: Execution, description: str, unit: str
+) -> Iterator[tuple[str, Callable[[], Any]]]:
     if not tasks:
         return
-    engine = _ENGINES[execution.engine]
-    with tqdm(total=len(tasks), desc=description, unit="video", dynamic_ncols=True) as progress:
-        for name, result in engine(tasks, execution):
+    with tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True) as progress:
+        for named_result in _ENGINES[execution.engine](tasks, execution):
             progress.update()
-            yield name, _outcome(name, result, execution.timeout_s)
+            yield named_result
 
 
-def _outcome(name: str, result: Callable[[], Any], timeout_s: float) -> Outcome:
+def _outcome(name: str, result: Callable[[], Any], timeout_s: float | None) -> Outcome:
     try:
         return Outcome(result())
     except UnusableVideoError as error:
@@ -155,8 +172,8 @@ def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tu
     pool = ProcessPool(
         max_workers=n_workers,
         context=_process_context(),
-        initializer=_limit_memory,
-        initargs=(execution.memory_mb,),
+        initializer=None if execution.memory_mb is None else _limit_memory,
+        initargs=() if execution.memory_mb is None else (execution.memory_mb,),
     )
     with pool:
         futures: dict[Any, str] = {

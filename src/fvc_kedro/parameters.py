@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fvc_kedro.execution import Execution
-from fvc_kedro.forensics import FAMILIES, Sampling
+from fvc_kedro.execution import ENGINES, Execution
+from fvc_kedro.forensics import FAMILIES, PARTS, Sampling
 from fvc_kedro.video import Limits
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -26,7 +26,21 @@ def _known_once(families: list[str]) -> list[str]:
     return families
 
 
+def _no_column(name: str) -> str:
+    taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", "scaled_copy"}
+    if name in taken:
+        raise ValueError(f"an expert may not be named {name!r}, which names a column of the predictions already")
+    return name
+
+
 FamilyNames = Annotated[list[str], Field(min_length=1), AfterValidator(_known_once)]
+
+
+def _known_parts(parts: list[str]) -> list[str]:
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        raise ValueError(f"unknown parts {unknown}; there are {list(PARTS)}")
+    return _once(parts)
 
 
 def _once(values: list[Any]) -> list[Any]:
@@ -35,6 +49,9 @@ def _once(values: list[Any]) -> list[Any]:
     return values
 
 
+PartNames = Annotated[list[str], Field(min_length=1), AfterValidator(_known_parts)]
+# A column of the predictions, beside their own.
+ExpertName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_no_column)]
 Strengths = Annotated[list[Annotated[float, Field(ge=1e-6, le=1e6)]], Field(min_length=1), AfterValidator(_once)]
 
 
@@ -116,7 +133,7 @@ class GridParameters(Parameters):
     """Values that the search tries."""
 
     C: Strengths
-    rbf_C: Strengths | None = None  # noqa: N815 - scikit-learn's name of it
+    rbf_C: Strengths  # noqa: N815 - scikit-learn's name of it
     kernel: Annotated[list[Kernel], Field(min_length=1), AfterValidator(_once)]
 
 
@@ -126,7 +143,6 @@ class SearchParameters(Parameters):
     mode: Literal["per_fold", "global"]
     fraction: float = Field(gt=0, le=1)
     min_videos: int = Field(ge=1)
-    n_folds: int = Field(ge=2)
 
 
 class VerdictParameters(Parameters):
@@ -151,16 +167,26 @@ class SvmParameters(Parameters):
     outer: Literal["stratified_groups", "leave_one_group_out", "auto"]
     seed: Seed
     unit: Literal["segment", "video"]
-    segment_score: Literal["mean", "median", "max"]
     feature_sets: Annotated[list[FeatureSet], Field(min_length=1), AfterValidator(_once)]
-    families: FamilyNames
-    n_features: int = Field(ge=0)
+    experts: dict[ExpertName, PartNames | None]
+    shrinkage: Literal["auto"] | Annotated[float, Field(gt=0, le=1)]
     grid: GridParameters
+    n_inner_folds: int = Field(ge=2)
     search: SearchParameters
     rbf_approximation: RbfApproximationParameters
-    n_calibration_folds: int = Field(ge=2)
     verdict: VerdictParameters
     false_positive_rates: list[Rate] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _some_expert(self) -> SvmParameters:
+        if "original" in self.feature_sets and not self.parts_by_expert:
+            raise ValueError("svm.experts must name at least one expert with its parts")
+        return self
+
+    @property
+    def parts_by_expert(self) -> dict[str, list[str]]:
+        """Parts of each expert; one that is null is left out."""
+        return {name: parts for name, parts in self.experts.items() if parts is not None}
 
 
 class EvaluationParameters(Parameters):
@@ -183,10 +209,16 @@ class ReportingParameters(Parameters):
     n_thumbnails: int = Field(ge=1)
 
 
+def _known_engine(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {list(ENGINES)}")
+    return name
+
+
 class ExecutionParameters(Parameters):
     """How many videos are worked on at once."""
 
-    engine: Literal["local", "serial"]
+    engine: Annotated[str, AfterValidator(_known_engine)]
     workers: int = Field(ge=-1)
     timeout_s: float = Field(gt=0)
     memory_mb: int = Field(ge=1024)
@@ -220,6 +252,14 @@ GROUPS: dict[str, type[Parameters]] = {
     "reporting": ReportingParameters,
     "execution": ExecutionParameters,
     "tracking": TrackingParameters,
+}
+# What became of parameters of earlier versions.
+RENAMED = {
+    "svm.families": "svm.experts names the families and places that are trained on",
+    "svm.n_features": "all columns are used, as whitening makes a selection unnecessary",
+    "svm.segment_score": "the margin of a video is always the mean over its segments",
+    "svm.n_calibration_folds": "svm.n_inner_folds serves search and calibration",
+    "svm.search.n_folds": "svm.n_inner_folds serves search and calibration",
 }
 # Given with --params for the catalog alone (globals.yml holds the defaults).
 CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "allow_outside", "fvc_root"})
@@ -257,10 +297,13 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 def _unmeasured(parameters: Mapping[str, Any]) -> list[str]:
     svm = SvmParameters.model_validate(parameters["svm"])
     measured = FeatureParameters.model_validate(parameters["features"]).families
-    missing = sorted(set(svm.families) - set(measured)) if "original" in svm.feature_sets else []
-    return [f"svm.families: {missing} are not measured: add them to features.families"] if missing else []
+    wanted = {part.partition(".")[0] for parts in svm.parts_by_expert.values() for part in parts}
+    missing = sorted(wanted - set(measured)) if "original" in svm.feature_sets else []
+    return [f"svm.experts: {missing} are not measured: add them to features.families"] if missing else []
 
 
 def _describe(group: str, problem: Any) -> str:
     place = ".".join([group, *(str(step) for step in problem["loc"])])
+    if place in RENAMED:
+        return f"{place}: there is no such parameter any more; {RENAMED[place]}"
     return f"{place}: {problem['msg']} (got {problem['input']!r})"

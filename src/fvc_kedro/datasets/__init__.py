@@ -5,7 +5,10 @@ from fvc_kedro.datasets.fold_partitions import FoldPartitionsDataset
 from fvc_kedro.datasets.fvc_lists import FvcListsDataset
 from fvc_kedro.datasets.made_videos import MadeVideosDataset
 from fvc_kedro.datasets.manifest import ManifestDataset
+from fvc_kedro.datasets.optional_table import OptionalTableDataset
+from fvc_kedro.datasets.plot import PlotDataset
 from fvc_kedro.datasets.records import RecordsDataset
+from fvc_kedro.datasets.trials import TrialsDataset
 from fvc_kedro.datasets.video_folder import VideoFolder, VideoFolderDataset
 
 __all__ = [
@@ -14,7 +17,10 @@ __all__ = [
     "FvcListsDataset",
     "MadeVideosDataset",
     "ManifestDataset",
+    "OptionalTableDataset",
+    "PlotDataset",
     "RecordsDataset",
+    "TrialsDataset",
     "VideoFolder",
     "VideoFolderDataset",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,16 @@ import numpy as np
 import polars as pl
 from kedro.io import AbstractDataset
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from fvc_kedro import learning
 from fvc_kedro.datasets.json_file import read_json, write_json
-from fvc_kedro.execution import Execution, Outcomes
-from fvc_kedro.learning.cross_validation import Procedure, out_of_fold
+from fvc_kedro.execution import Execution, Task, run_all
+from fvc_kedro.learning.cross_validation import cross_validate
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split, TooFewGroupsError
 from fvc_kedro.learning.rows import Rows
 
-TRIAL_SCHEMA = {
-    "video_id": pl.String,
-    "group": pl.String,
-    "y": pl.Int64,
-    "fold": pl.Int64,
-    "probability": pl.Float64,
-}
+About = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +33,61 @@ class Trial:
 
     Parameters
     ----------
+    about : mapping of str to str, int or float
+        What the trial is, for the reader of its results: every entry becomes a column of the predictions.
     rows : Rows
         Shared by the trials of a batch where they look at the same columns.
-    splits : sequence of (train, test)
-        Row numbers.
-    procedure : Procedure
+    splits : mapping of int to (train, test)
+        Row numbers, by the number of the fold.
+    detector : VideoDetector
+        Not fitted.
+    search_once : bool
+        Whether the grid is searched once on all rows, test parts included. Optimistic.
+    keeps_models : bool
+        Whether the fitted detectors are kept beside the predictions.
     """
 
+    about: About
     rows: Rows
-    splits: Sequence[Split]
-    procedure: Procedure
+    splits: Mapping[int, Split]
+    detector: VideoDetector
+    search_once: bool = False
+    keeps_models: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrialBatch:
-    """Trials by name, not done yet: the dataset does them when it saves the batch."""
+    """Trials, not done yet: the dataset does them when it saves the batch."""
 
-    trials: Mapping[str, Trial]
+    trials: Sequence[Trial]
     execution: Execution
     description: str
 
 
-class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
-    """Does the trials of a batch on several cores, and keeps the out-of-fold predictions of each.
+@dataclass(frozen=True, slots=True)
+class TrialResults:
+    """What became of a batch.
 
-    Each is stored as soon as it is there, under the hash of its rows, splits and procedure, of this
+    Attributes
+    ----------
+    predictions : DataFrame
+        Those of all trials one below the other, as of :func:`~fvc_kedro.learning.cross_validation.cross_validate`, with
+        a column for each entry of what the trials are about. Columns that a trial lacks are null there.
+    models : list of (about, {fold: VideoDetector})
+        Those of the trials that keep theirs.
+    failures : list of (about, reason)
+        Trials whose groups are too few.
+    """
+
+    predictions: pl.DataFrame
+    models: list[tuple[About, dict[int, VideoDetector]]] = field(default_factory=list)
+    failures: list[tuple[About, str]] = field(default_factory=list)
+
+
+class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
+    """Does the trials of a batch on the engine of ``execution``, and keeps the results of each.
+
+    Each is stored as soon as it is there, under the hash of its rows, splits and detector, of this
     project's learning code and of the versions of the libraries that it stands on. So an interrupted run takes
     up where it was, and nothing is computed twice. A trial whose groups are too few is a failure with
     that reason; any other error stops the run.
@@ -71,7 +95,7 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
     Parameters
     ----------
     path : str
-        Folder of the predictions; several batches may share it.
+        Folder of the results; several batches may share it.
     batch : str
         Name of the batch in that folder.
     metadata : dict, optional
@@ -85,28 +109,49 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
 
     def save(self, data: TrialBatch) -> None:
         code, hashes = _code(), _Hashes()
-        keys = {name: _key(trial, code, hashes) for name, trial in data.trials.items()}
-        missing = {keys[name]: trial for name, trial in data.trials.items() if not _is_whole(self._file(keys[name]))}
+        keys = [_key(trial, code, hashes) for trial in data.trials]
+        tasks = {
+            key: Task(run_trial, (trial,), cost=float(len(trial.splits) * len(trial.rows)))
+            for key, trial in zip(keys, data.trials, strict=True)
+            if self._read(key) is None
+        }
         failures: dict[str, str] = {}
-        for key, result in _run(missing, data.execution, data.description):
+        for key, result in run_all(tasks, data.execution, data.description):
             if isinstance(result, str):
                 failures[key] = result
             else:
                 self._write(key, result)
-        done = [(name, key) for name, key in keys.items() if key not in failures]
-        reasons = {name: failures[key] for name, key in keys.items() if key in failures}
-        write_json(self._contents, {"trials": done, "failures": reasons})
+        contents = [
+            {"about": dict(trial.about), "key": key, "failure": failures.get(key)}
+            for key, trial in zip(keys, data.trials, strict=True)
+        ]
+        write_json(self._contents, {"trials": contents})
 
-    def load(self) -> Outcomes[pl.DataFrame]:
-        contents = read_json(self._contents)
-        values = {name: pl.read_parquet(self._file(key)) for name, key in contents["trials"]}
-        return Outcomes(values, contents["failures"])
+    def load(self) -> TrialResults:
+        parts, models, failures = [], [], []
+        for entry in read_json(self._contents)["trials"]:
+            about = entry["about"]
+            if entry["failure"] is not None:
+                failures.append((about, entry["failure"]))
+                continue
+            predictions, found = joblib.load(self._file(entry["key"]))
+            parts.append(predictions.with_columns(pl.lit(value).alias(name) for name, value in about.items()))
+            if found:
+                models.append((about, found))
+        return TrialResults(pl.concat(parts, how="diagonal") if parts else pl.DataFrame(), models, failures)
 
-    def _write(self, key: str, table: pl.DataFrame) -> None:
+    def _read(self, key: str) -> Any:
+        """Read the results of a trial; None where they are not there or a full disk or power cut has damaged them."""
+        try:
+            return joblib.load(self._file(key))
+        except Exception:  # whatever a damaged pickle raises
+            return None
+
+    def _write(self, key: str, result: Any) -> None:
         file = self._file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         partial_file = file.with_suffix(f".{os.getpid()}.partial")
-        table.write_parquet(partial_file)
+        joblib.dump(result, partial_file)
         partial_file.replace(file)
 
     @property
@@ -114,7 +159,7 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
         return self._path / f"{self._batch}.json"
 
     def _file(self, key: str) -> Path:
-        return self._path / key[:2] / f"{key}.parquet"
+        return self._path / key[:2] / f"{key}.joblib"
 
     def _exists(self) -> bool:
         return self._contents.exists()
@@ -123,40 +168,16 @@ class TrialsDataset(AbstractDataset[TrialBatch, Outcomes[pl.DataFrame]]):
         return {"path": str(self._path), "batch": self._batch}
 
 
-def run_trial(trial: Trial) -> pl.DataFrame | str:
+def run_trial(trial: Trial) -> tuple[pl.DataFrame, dict[int, VideoDetector]] | str:
     """Do one trial on one thread, so that sums come out the same on any machine; a reason where groups are too few."""
     with threadpool_limits(1):
         try:
-            found = out_of_fold(trial.rows, trial.splits, trial.procedure)
+            predictions, models = cross_validate(
+                trial.rows, trial.splits, trial.detector, search_once=trial.search_once
+            )
         except TooFewGroupsError as error:
             return str(error)
-    columns = (found.videos, found.groups, found.y, found.folds, found.probability)
-    return pl.DataFrame(dict(zip(TRIAL_SCHEMA, columns, strict=True)), schema=TRIAL_SCHEMA)
-
-
-def _run(
-    trials: Mapping[str, Trial], execution: Execution, description: str
-) -> Iterator[tuple[str, pl.DataFrame | str]]:
-    if not trials:
-        return
-    n_jobs = 1 if execution.engine == "serial" else min(execution.n_workers, len(trials))
-    work = joblib.Parallel(n_jobs, return_as="generator_unordered")
-    with tqdm(total=len(trials), desc=description, unit="trial", dynamic_ncols=True) as progress:
-        for key, result in work(joblib.delayed(_named)(key, trial) for key, trial in trials.items()):
-            progress.update()
-            yield key, result
-
-
-def _named(key: str, trial: Trial) -> tuple[str, pl.DataFrame | str]:
-    return key, run_trial(trial)
-
-
-def _is_whole(file: Path) -> bool:
-    """Whether a trial's file is there and no full disk or power cut has damaged it."""
-    try:
-        return dict(pl.read_parquet_schema(file)) == TRIAL_SCHEMA
-    except (OSError, pl.exceptions.PolarsError):
-        return False
+    return predictions, models if trial.keeps_models else {}
 
 
 class _Hashes:
@@ -175,12 +196,15 @@ class _Hashes:
 
 
 def _key(trial: Trial, code: str, hashes: _Hashes) -> str:
-    digest = hashlib.sha256(f"{code}\n{trial.procedure!r}\n{hashes(trial.rows.features)}\n".encode())
+    how = joblib.hash((trial.detector.get_params(), trial.search_once, trial.keeps_models))
+    digest = hashlib.sha256(f"{code}\n{how}\n{hashes(trial.rows.features)}\n".encode())
     for names in (trial.rows.groups, trial.rows.videos):
         digest.update(repr(names.tolist()).encode())
     digest.update(trial.rows.y.tobytes())
-    for rows in (rows for split in trial.splits for rows in split):
-        digest.update(np.asarray(len(rows)).tobytes() + np.asarray(rows, np.int64).tobytes())
+    for fold, split in trial.splits.items():
+        digest.update(f"fold {fold}".encode())
+        for rows in split:
+            digest.update(np.asarray(len(rows)).tobytes() + np.asarray(rows, np.int64).tobytes())
     return digest.hexdigest()
 
 

@@ -56,6 +56,32 @@ def feature_names(families: Sequence[str]) -> list[str]:
     return [name for family in families for name in FAMILIES[family].features]
 
 
+PARTS = (*FAMILIES, *(f"region.{place}" for place in region.PLACES))
+
+
+def columns_of(parts: Sequence[str]) -> list[str]:
+    """Names of all features of the given parts, in their order.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Names from ``PARTS``: a family, or a place of the family region, such as ``region.face``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such part.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise ValueError(f"unknown parts {unknown}; there are {list(PARTS)}")
+    columns = []
+    for part in parts:
+        family, _, place = part.partition(".")
+        columns += region.columns_of_place(place) if place else feature_names([family])
+    return columns
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """Which frames are looked at.

@@ -1,220 +1,69 @@
-"""The support vector machine, as one scikit-learn object that takes a feature table and gives probabilities."""
+"""The detector: one scikit-learn object that takes a feature table and gives probabilities and their evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_selection import SelectKBest
-from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
-from fvc_kedro.learning.folds import Groups, Labels, assert_disjoint, inner_folds
-from fvc_kedro.learning.nystroem import NystroemSVC
-from fvc_kedro.learning.rows import Rows, by_video, first_rows
+from fvc_kedro.learning.calibration import Fusion, fit_fusion
+from fvc_kedro.learning.candidates import Candidate
+from fvc_kedro.learning.folds import (
+    Groups,
+    Labels,
+    Split,
+    TooFewGroupsError,
+    assert_disjoint,
+    grouped_sample,
+    inner_folds,
+)
+from fvc_kedro.learning.preprocessing import fit_preprocessing
+from fvc_kedro.learning.rows import Rows, balanced_weights, first_rows, mean_by_video
+from fvc_kedro.learning.search import GridPoint, score_candidates
 from fvc_kedro.learning.thresholds import Verdicts
-from fvc_kedro.learning.wide import DualLinearSVC
 
-_MAX_ITERATIONS = 20_000
-_MOST_DEVIATIONS = 10.0
-_LEAST_VARIANCE = 1e-20  # relative to the squared mean; what rounding leaves of a constant
-_LEAST_RANGE = 1e-9  # of margins, relative to their size; what rounding leaves of a constant
-_LEAST_SLOPE = 0.02  # log odds in a standard deviation of the margins
-
-
-def make_classifier(
-    kernel: str,
-    C: float,  # noqa: N803 - scikit-learn's name
-    seed: int,
-    *,
-    is_wide: bool = False,
-    n_components: int = 0,
-) -> SVC | LinearSVC | DualLinearSVC | NystroemSVC | LogisticRegression:
-    """Make the classifier of a grid point.
-
-    The linear kernel is ``LinearSVC(dual=False)``: 40 times cheaper than ``SVC`` for an AUC within .007. With
-    more columns than rows it hardly converges, and the same machine is found by :class:`DualLinearSVC`. Logistic
-    regression is for comparing it with the machines by the same search.
-
-    Parameters
-    ----------
-    kernel : {"linear", "rbf", "logistic"}
-    C : float
-        Inverse strength of the regularisation.
-    seed : int
-    is_wide : bool
-        Whether there are more columns than rows, see :func:`is_wide`.
-    n_components : int
-        Rows that the rbf kernel is approximated by, see :class:`NystroemSVC`; 0 takes the exact kernel.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is another one.
-    """
-    if kernel == "linear" and is_wide:
-        return DualLinearSVC(C=C)
-    if kernel == "linear":
-        return LinearSVC(C=C, dual=False, class_weight="balanced", random_state=seed, max_iter=_MAX_ITERATIONS)
-    if kernel == "rbf" and n_components:
-        return NystroemSVC(C=C, n_components=n_components, random_state=seed)
-    if kernel == "rbf":
-        return SVC(C=C, kernel="rbf", class_weight="balanced", random_state=seed)
-    if kernel == "logistic":
-        return LogisticRegression(C=C, class_weight="balanced", max_iter=_MAX_ITERATIONS)
-    raise ValueError(f"kernel must be 'linear', 'rbf' or 'logistic', got {kernel!r}")
-
-
-def is_wide(rows: Rows, n_features: int) -> bool:
-    """Whether a classifier that sees at most ``n_features`` columns (0: all) sees more columns than rows."""
-    n_columns = len(rows.features.columns)
-    return (min(n_features, n_columns) if n_features else n_columns) > len(rows)
-
-
-def anova(values: NDArray[np.float64], y: Labels) -> NDArray[np.float64]:
-    """Variance between the classes over that within them, for each column; 0 for a constant one.
-
-    It ranks as scikit-learn's ``f_classif``, which warns of constants and gives them NaN.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_rows, n_columns)
-    y : ndarray of int, shape (n_rows,)
-
-    References
-    ----------
-    Fisher, "Statistical methods for research workers", 1925.
-    """
-    overall = values.mean(axis=0)
-    between, within = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for label in np.unique(y):
-        part = values[y == label]
-        between += len(part) * (part.mean(axis=0) - overall) ** 2
-        within += np.sum((part - part.mean(axis=0)) ** 2, axis=0)
-    floor = 1e-12 * np.maximum(1.0, overall**2) * len(values)
-    return np.where(within + between > floor, between / np.maximum(within, floor), 0.0)
-
-
-class BoundedScaler(StandardScaler):
-    """Standardises columns, and lets no unseen value outweigh all the others.
-
-    A column that was constant in training tells nothing: it becomes 0, whatever an unseen row holds (as
-    figures of a face do where no training video shows one). Other values are cut at 10 standard deviations.
-    """
-
-    def transform(self, X: Any, copy: bool | None = None) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
-        values = np.asarray(super().transform(X, copy=copy))
-        varies = self.var_ > _LEAST_VARIANCE * np.maximum(1.0, self.mean_**2)
-        return np.asarray(np.clip(values, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * varies)
-
-
-def make_preprocessing(feature_names: Sequence[str], n_features: int) -> Pipeline:
-    """Chain column choice, imputing, scaling and selection; other columns of a table are passed over.
-
-    Parameters
-    ----------
-    feature_names : sequence of str
-    n_features : int
-        Columns to keep, those that differ most between the classes; 0 keeps all.
-    """
-    choose = ColumnTransformer([("features", "passthrough", list(feature_names))], remainder="drop")
-    keep = min(n_features, len(feature_names)) if n_features else "all"
-    return Pipeline(
-        [
-            ("choose", choose),
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scale", BoundedScaler()),
-            ("select", SelectKBest(anova, k=keep)),
-        ]
-    )
-
-
-class _OneColumn(ClassifierMixin, BaseEstimator):
-    """Takes a single column as the margin, so that scikit-learn's calibration can be fitted to margins."""
-
-    def fit(self, margins: NDArray[np.float64], y: Labels) -> _OneColumn:  # noqa: ARG002 - scikit-learn's signature
-        self.classes_ = np.unique(y)
-        self.n_features_in_ = 1
-        return self
-
-    def decision_function(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
-        return margins[:, 0]
-
-    def predict(self, margins: NDArray[np.float64]) -> NDArray[np.int64]:
-        return np.asarray(self.classes_[(margins[:, 0] > 0).astype(np.int64)])
-
-
-def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, float]:
-    """Fit Platt's sigmoid, which must rise with the margin.
-
-    Where the margins tell nothing, the fit may come out falling by chance and turn every ranking round. It is
-    then all but flat, at the share of fakes: the slope is at least 0.02 in a standard deviation, or for a margin of
-    one where all are the same (as those of trees too few videos to be grown on in the calibration's folds).
-
-    Parameters
-    ----------
-    margins : ndarray, shape (n_videos,)
-        Out of fold.
-    y : ndarray of int, shape (n_videos,)
-
-    Returns
-    -------
-    slope, intercept : float
-        Of the log odds of fake over the margin.
-
-    References
-    ----------
-    Platt, "Probabilistic outputs for support vector machines", 1999.
-    """
-    if np.ptp(margins) <= _LEAST_RANGE * max(1.0, float(np.abs(margins).max())):
-        return _LEAST_SLOPE, float(logit(y.mean())) - _LEAST_SLOPE * float(margins.mean())
-    column, everything = margins[:, None], np.arange(len(y))
-    frozen = FrozenEstimator(_OneColumn().fit(column, y))
-    platt = CalibratedClassifierCV(frozen, method="sigmoid", cv=[(everything, everything)], ensemble=False)
-    middle, spread = float(margins.mean()), max(float(margins.std()), 1e-12)
-    step = 0.1 * spread  # small, as probabilities near 0 and 1 hold few digits
-    at = logit(platt.fit(column, y).predict_proba(np.array([[middle], [middle + step]]))[:, 1])
-    slope = float(at[1] - at[0]) / step
-    if slope >= _LEAST_SLOPE / spread:
-        return slope, float(at[0]) - slope * middle
-    slope = _LEAST_SLOPE / spread
-    return slope, float(logit(y.mean())) - slope * middle
+_DIGITS = 12  # detectors that tell nothing must come to one and the same score, or rounding would rank the folds
+_SMALLEST_GROUPS = 2  # with videos of a class, that an expert is trained on
 
 
 class VideoDetector(ClassifierMixin, BaseEstimator):
-    """Support vector machine on the rows of videos, calibrated once on the margins of whole videos.
+    """Experts by place, each a whitened and calibrated classifier, whose log odds are added up.
 
-    Imputing, scaling and selection are learnt with the machine, so a fitted detector needs nothing but
-    the table of an unseen video. Calibration is Platt's, on grouped out-of-fold margins.
+    An expert sees a named group of columns: those of the whole picture, of the face, and so on. Its pipeline imputes,
+    scales, cuts and whitens its columns and classifies rows (segments or videos). The margin of a video is the mean
+    over its rows. Calibrated on grouped out-of-fold margins, it becomes the expert's evidence: what the expert adds to
+    the log odds of fake. An expert abstains where a video has none of its columns. All experts use the same grid
+    point, which is chosen by their fused evidence on inner folds.
 
     Parameters
     ----------
-    classifier : SVC, LinearSVC or another one with a decision function
-        Not fitted, see :func:`make_classifier`. Rows are weighted where it takes weights.
-    n_features : int
-        Columns that the machine sees, those that differ most between the classes; 0 for all.
-    segment_score : {"mean", "median", "max"}
-        How the margins of a video's rows become the margin of the video.
-    n_folds : int
-        Grouped folds that give the margins for the calibration.
+    experts : mapping of str to sequence of str
+        Columns of each expert.
+    candidates : sequence of Candidate
+        Points of the grid, in order of preference.
+    shrinkage : float, "auto" or None
+        Of the within-class covariance, see :class:`~fvc_kedro.learning.preprocessing.WithinClassWhitening`; None does
+        not whiten.
+    n_inner_folds : int
+        Grouped inner folds for search and calibration.
+    search_fraction : float
+        Share of the training videos, drawn by whole groups, that the search looks at.
+    search_min_videos : int
+        Where the share would be fewer videos than this, the search takes all of them.
     seed : int
-        Of the folds.
-    share_of_fakes : float, optional
-        Share of fakes among the videos that the probabilities are meant for, above 0, below 1; by default that of the
-        training videos. Detectors of several training parts must assume one share: each would else rate its
-        test videos by a share that is the lower, the more fakes the test part has.
+        Of the inner folds and the sample.
+    prevalence : float, optional
+        Share of fakes among the videos that the probabilities are meant for; by default that of the training videos.
+        Detectors of several training parts must assume one prevalence. Otherwise each would rate its test videos by a
+        prevalence that is the lower, the more fakes the test part has.
 
     Attributes
     ----------
@@ -222,10 +71,13 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         0 (real) and 1 (fake).
     feature_names_in_ : ndarray of str
         Columns that a table must have; it may have others.
-    pipeline_ : Pipeline
-        Fitted: choose, impute, scale, select, classify.
-    slope_, intercept_ : float
-        The probability of fake is the logistic function of slope times margin plus intercept.
+    grid_points_ : list of GridPoint
+        How every point of the grid did; empty where it was not searched.
+    candidate_ : Candidate
+        The chosen point.
+    experts_ : dict of str to Pipeline or None
+        Fitted: impute, scale, whiten, (map,) classify. None for an expert with fewer than two groups of a class.
+    fusion_ : Fusion
     verdicts_ : Verdicts or None
         The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
 
@@ -237,19 +89,23 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        classifier: Any,
-        n_features: int = 0,
-        segment_score: str = "mean",
-        n_folds: int = 3,
+        experts: Mapping[str, Sequence[str]],
+        candidates: Sequence[Candidate],
+        shrinkage: float | str | None = 0.4,
+        n_inner_folds: int = 3,
+        search_fraction: float = 0.2,
+        search_min_videos: int = 200,
         seed: int = 0,
-        share_of_fakes: float | None = None,
+        prevalence: float | None = None,
     ) -> None:
-        self.classifier = classifier
-        self.n_features = n_features
-        self.segment_score = segment_score
-        self.n_folds = n_folds
+        self.experts = experts
+        self.candidates = candidates
+        self.shrinkage = shrinkage
+        self.n_inner_folds = n_inner_folds
+        self.search_fraction = search_fraction
+        self.search_min_videos = search_min_videos
         self.seed = seed
-        self.share_of_fakes = share_of_fakes
+        self.prevalence = prevalence
 
     def fit(
         self,
@@ -257,68 +113,180 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         y: Labels,
         groups: Groups | None = None,
         videos: NDArray[np.str_] | None = None,
+        chosen: int | None = None,
     ) -> VideoDetector:
-        """Fit to rows of both classes; no group stands on both sides of a split of the calibration.
+        """Search, calibrate and fit; no group stands on both sides of an inner split.
 
         Parameters
         ----------
         X : DataFrame
-            Feature columns only, a row a segment or a video.
+            Feature columns, a row a segment or a video.
         y : ndarray of int, shape (n_rows,)
             0 for real, 1 for fake.
         groups, videos : ndarray of str, shape (n_rows,), optional
             What must never be split, and the video of each row; by default every row stands alone.
+        chosen : int, optional
+            Number of the candidate to use, which leaves the search out.
+
+        Raises
+        ------
+        TooFewGroupsError
+            If the groups cannot be parted into inner folds, or no expert has two groups of each class.
         """
         alone = np.arange(len(y)).astype(np.str_)
         videos = alone if videos is None else videos
         rows = Rows(X, np.asarray(y, np.int64), videos if groups is None else groups, videos)
-        splits = inner_folds(rows.y, rows.groups, self.n_folds, self.seed)
-        margins = np.empty(len(rows))
-        for train, test in splits:
-            assert_disjoint(rows.groups, train, test)
-            margins[test] = self._fit_pipeline(rows.take(train)).decision_function(rows.features[test.tolist()])
-        self.pipeline_ = self._fit_pipeline(rows)
-        self.feature_names_in_ = np.array(rows.features.columns, dtype=object)
+        splits = inner_folds(rows.y, rows.groups, self.n_inner_folds, self.seed)
+        margins = None
+        self.grid_points_: list[GridPoint] = []
+        if chosen is None:
+            sample, sample_splits = self._sample(rows, splits)
+            every_margin = self._out_of_fold(sample, sample_splits, self.candidates)
+            folds = _fold_of_video(sample, sample_splits)
+            y_of_videos = sample.y[first_rows(sample.videos)]
+            self.grid_points_ = score_candidates(self.candidates, every_margin, y_of_videos, folds)
+            chosen = next(number for number, point in enumerate(self.grid_points_) if point.chosen)
+            margins = every_margin[chosen] if sample is rows else None
+        self.candidate_ = self.candidates[chosen]
+        if margins is None:
+            margins = self._out_of_fold(rows, splits, [self.candidate_])[0]
+        y_of_videos = rows.y[first_rows(rows.videos)]
+        fusion = fit_fusion(margins, y_of_videos)
+        if self.prevalence is not None:
+            shift = float(logit(self.prevalence) - logit(y_of_videos.mean()))
+            fusion = Fusion(fusion.slopes, fusion.intercepts, fusion.intercept + shift)
+        self.fusion_ = fusion
+        self.experts_ = {name: self._fit_expert(rows, columns) for name, columns in self.experts.items()}
+        if not any(self.experts_.values()):
+            raise TooFewGroupsError(
+                "no expert has two groups of each class with values in its columns: add groups, or choose other "
+                "svm.experts"
+            )
+        self.feature_names_in_ = np.array(list(dict.fromkeys(n for own in self.experts.values() for n in own)), object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
-        by_name = by_video(margins, rows.videos, self.segment_score)
-        y = rows.y[first_rows(rows.videos)]
-        self.slope_, self.intercept_ = rising_sigmoid(np.array(list(by_name.values())), y)
-        if self.share_of_fakes is not None:
-            self.intercept_ += float(logit(self.share_of_fakes) - logit(y.mean()))
         return self
 
-    def _fit_pipeline(self, rows: Rows) -> Pipeline:
-        preprocessing = make_preprocessing(rows.features.columns, self.n_features)
-        pipeline = Pipeline([*preprocessing.steps, ("classify", clone(self.classifier))])
-        steps = ["scale", "classify"] if has_fit_parameter(self.classifier, "sample_weight") else ["scale"]
-        weights = rows.weights()
-        weighted = {f"{step}__sample_weight": weights for step in steps}
-        return cast(Pipeline, pipeline.fit(rows.features, rows.y, **weighted))
+    def _sample(self, rows: Rows, splits: list[Split]) -> tuple[Rows, list[Split]]:
+        """Rows of a grouped sample of the videos with their folds; all rows where the sample cannot be folded."""
+        first = first_rows(rows.videos)
+        chosen = grouped_sample(
+            rows.y[first], rows.groups[first], self.search_fraction, self.search_min_videos, self.seed
+        )
+        if len(self.candidates) == 1 or len(chosen) == len(first):
+            return rows, splits
+        sample = rows.take(np.flatnonzero(np.isin(rows.videos, rows.videos[first][chosen])))
+        try:
+            return sample, inner_folds(sample.y, sample.groups, self.n_inner_folds, self.seed)
+        except TooFewGroupsError:
+            return rows, splits
+
+    def _out_of_fold(self, rows: Rows, splits: Sequence[Split], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """Margins of every video by classifiers that have not seen its group, NaN where an expert abstains.
+
+        Returns
+        -------
+        ndarray, shape (n_candidates, n_videos, n_experts)
+        """
+        margins = np.full((len(candidates), len(rows), len(self.experts)), np.nan)
+        for train, test in splits:
+            assert_disjoint(rows.groups, train, test)
+            for expert, columns in enumerate(self.experts.values()):
+                values = _values(rows.features, columns)
+                present = _is_present(values)
+                seen, unseen = train[present[train]], test[present[test]]
+                if len(unseen) == 0 or not _can_train(rows.y[seen], rows.groups[seen]):
+                    continue
+                weights = balanced_weights(rows.y[seen], rows.videos[seen])
+                preprocessing, prepared = fit_preprocessing(values[seen], rows.y[seen], weights, self.shrinkage)
+                prepared_unseen = preprocessing.transform(values[unseen])
+                for number, candidate in enumerate(candidates):
+                    fitted = candidate.fit(prepared, rows.y[seen], weights)
+                    margins[number, unseen, expert] = fitted.decision_function(prepared_unseen)
+        return np.stack([mean_by_video(one, rows.videos)[1] for one in margins])
+
+    def _fit_expert(self, rows: Rows, columns: Sequence[str]) -> Pipeline | None:
+        values = _values(rows.features, columns)
+        present = _is_present(values)
+        y, videos = rows.y[present], rows.videos[present]
+        if not _can_train(y, rows.groups[present]):
+            return None
+        weights = balanced_weights(y, videos)
+        preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage)
+        return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
+
+    def _row_margins(self, table: Any) -> NDArray[np.float64]:
+        """Margin of each row by each expert, NaN where it abstains; shape (n_rows, n_experts)."""
+        check_is_fitted(self, "fusion_")
+        margins = np.full((len(table), len(self.experts_)), np.nan)
+        for expert, (name, pipeline) in enumerate(self.experts_.items()):
+            values = _values(table, self.experts[name])
+            present = _is_present(values)
+            if pipeline is not None and present.any():
+                margins[present, expert] = pipeline.decision_function(values[present])
+        return margins
 
     def decision_function(self, table: Any) -> NDArray[np.float64]:
-        """Margin of each row of a table, positive towards fake."""
-        return cast(NDArray[np.float64], self.pipeline_.decision_function(table))
+        """Sum up the evidence of the experts on each row, taken as a video; positive towards fake."""
+        return np.asarray(np.nansum(self.fusion_.evidence(self._row_margins(table)), axis=1))
 
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """Probabilities of real and fake for each row, shape (n_rows, 2), each row taken as a video."""
-        return self.probabilities(self.decision_function(table))
+        fake = expit(self.decision_function(table) + self.fusion_.intercept)
+        return np.column_stack([1 - fake, fake])
 
     def predict(self, table: Any) -> NDArray[np.int64]:
         """0 (real) or 1 (fake) for each row."""
         return np.asarray(self.classes_[(self.predict_proba(table)[:, 1] >= 0.5).astype(np.int64)])
 
-    def video_margins(self, table: Any, videos: NDArray[np.str_]) -> dict[str, float]:
-        """Margin of each video, given the video of each row, in alphabetical order."""
-        return by_video(self.decision_function(table), videos, self.segment_score)
+    def score_videos(self, table: Any, videos: NDArray[np.str_]) -> pl.DataFrame:
+        """Score each video by all its rows.
 
-    def probabilities(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities of real and fake for margins of videos, shape (n_videos, 2)."""
-        fake = expit(self.slope_ * np.asarray(margins, np.float64) + self.intercept_)
-        return np.column_stack([1 - fake, fake])
+        Parameters
+        ----------
+        table : DataFrame
+            A row a segment or a video, with the columns of ``feature_names_in_``.
+        videos : ndarray of str, shape (n_rows,)
+            The video of each row.
 
-    @property
-    def selected_features(self) -> list[str]:
-        """Names of the columns that the machine sees."""
-        chosen = self.pipeline_.named_steps["select"].get_support()
-        return [str(name) for name, kept in zip(self.feature_names_in_, chosen, strict=True) if kept]
+        Returns
+        -------
+        DataFrame
+            A row a video, sorted: ``video_id``, ``margin`` (the summed evidence), ``probability`` of fake, and a column
+            for each expert with its evidence: what it adds to the log odds of fake, null where it abstains.
+        """
+        names, margins = mean_by_video(self._row_margins(table), np.asarray(videos))
+        evidence = self.fusion_.evidence(margins)
+        margin = np.nansum(evidence, axis=1)
+        scores = {"margin": margin, "probability": expit(margin + self.fusion_.intercept)}
+        scores |= dict(zip(self.experts_, evidence.T, strict=True))
+        return pl.DataFrame({"video_id": names}, schema={"video_id": pl.String}).with_columns(
+            pl.Series(name, np.round(values, _DIGITS)).fill_nan(None) for name, values in scores.items()
+        )
+
+    def grid_table(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each point of the grid, as of :class:`~fvc_kedro.learning.search.GridPoint`."""
+        return [asdict(point) for point in self.grid_points_]
+
+
+def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:
+    """Columns of a polars or pandas table, NaN where a value is missing."""
+    return np.asarray(table[list(columns)].to_numpy(), np.float64)
+
+
+def _is_present(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each row has a value in any of the columns."""
+    return np.asarray(~np.isnan(values).all(axis=1))
+
+
+def _can_train(y: Labels, groups: Groups) -> bool:
+    """Whether there are enough groups of each class for an expert."""
+    return all(np.unique(groups[y == label]).size >= _SMALLEST_GROUPS for label in (0, 1))
+
+
+def _fold_of_video(rows: Rows, splits: Sequence[Split]) -> NDArray[np.int64]:
+    """Inner test part of each video, the videos in alphabetical order."""
+    folds = np.zeros(len(rows), np.int64)
+    for number, (_, test) in enumerate(splits):
+        folds[test] = number
+    return folds[first_rows(rows.videos)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fvc_kedro.learning.folds import Groups, Labels
-
-# How the margins of a video's segments become the margin of the video.
-SEGMENT_SCORES: dict[str, Callable[[NDArray[np.float64]], float]] = {
-    "mean": lambda margins: float(np.mean(margins)),
-    "median": lambda margins: float(np.median(margins)),
-    "max": lambda margins: float(np.max(margins)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +39,52 @@ class Rows:
         """Return the rows of the given numbers."""
         return Rows(self.features[rows.tolist()], self.y[rows], self.groups[rows], self.videos[rows])
 
-    def share_of_fakes(self) -> float:
+    def prevalence(self) -> float:
         """Share of fakes among the videos."""
         return float(self.y[first_rows(self.videos)].mean())
 
-    def weights(self) -> NDArray[np.float64]:
-        """Weight of each row, so that every video of a class counts the same; their mean is 1 in each class."""
-        _, places, counts = np.unique(self.videos, return_inverse=True, return_counts=True)
-        weights = 1 / counts[places]
-        for label in (0, 1):
-            rows = self.y == label
-            if rows.any():
-                weights[rows] /= weights[rows].mean()
-        return np.asarray(weights)
 
-
-def by_video(values: NDArray[np.float64], videos: NDArray[np.str_], score: str) -> dict[str, float]:
-    """Sum up the margins of each video's rows.
+def balanced_weights(y: Labels, videos: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Weight rows so that every video of a class counts the same; the mean weight is 1 in each class.
 
     Parameters
     ----------
-    values : ndarray, shape (n_rows,)
+    y : ndarray of int, shape (n_rows,)
     videos : ndarray of str, shape (n_rows,)
-    score : {"mean", "median", "max"}
+    """
+    _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
+    weights = 1 / counts[places]
+    for label in (0, 1):
+        rows = y == label
+        if rows.any():
+            weights[rows] /= weights[rows].mean()
+    return np.asarray(weights)
+
+
+def mean_by_video(
+    values: NDArray[np.float64], videos: NDArray[np.str_]
+) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Average the rows of each video; missing values do not count.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows, n_columns)
+        NaN where a value is missing.
+    videos : ndarray of str, shape (n_rows,)
 
     Returns
     -------
-    dict
-        By video, in alphabetical order.
-
-    Raises
-    ------
-    ValueError
-        If the score is another one.
+    names : ndarray of str, shape (n_videos,)
+        The videos in alphabetical order.
+    means : ndarray, shape (n_videos, n_columns)
+        NaN where all rows of a video miss the value.
     """
-    if score not in SEGMENT_SCORES:
-        raise ValueError(f"segment_score must be one of {sorted(SEGMENT_SCORES)}, got {score!r}")
-    order = np.argsort(videos, kind="stable")
-    names, starts = np.unique(videos[order], return_index=True)
-    parts = np.split(values[order], starts[1:])
-    return {str(name): SEGMENT_SCORES[score](part) for name, part in zip(names, parts, strict=True)}
+    names, places = np.unique(videos, return_inverse=True)
+    known = ~np.isnan(values)
+    sums, counts = np.zeros((len(names), values.shape[1])), np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, places, np.where(known, values, 0.0))
+    np.add.at(counts, places, known)
+    return names, np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def first_rows(videos: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -1,33 +1,28 @@
-"""What the pipelines that train share: from training tables and parameters to rows, splits and search."""
+"""What the pipelines that train share: from training tables and parameters to rows, splits and detectors."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.cross_validation import Procedure
+from fvc_kedro.forensics import columns_of
+from fvc_kedro.learning.candidates import svm_candidates
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, inner_folds, outer_folds
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.learning.search import Search
 from fvc_kedro.parameters import SvmParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 
 logger = logging.getLogger(__name__)
 
-WHOLE_CORPUS = "all"  # scope of the search for the final detector
+SCALED_EXPERT = "scaled_copy"  # name of the expert that sees the scaled copies
 
 
 class TrainingDataError(ValueError):
     """Tables that nothing can be trained on; the text says why."""
-
-
-def units_of(segment_features: pl.DataFrame, features_metadata: pl.DataFrame, unit: str) -> pl.DataFrame:
-    """Rows to train on, sorted by video and segment: segments, or videos as segment 0."""
-    table = segment_features if unit == "segment" else features_metadata.with_columns(segment=pl.lit(0, pl.Int64))
-    return table.sort("video_id", "segment")
 
 
 def videos_of(training_table: pl.DataFrame) -> pl.DataFrame:
@@ -35,69 +30,54 @@ def videos_of(training_table: pl.DataFrame) -> pl.DataFrame:
     return training_table.select(KEY_COLUMNS).unique("video_id", keep="first", maintain_order=True)
 
 
-def rows_of(training_table: pl.DataFrame) -> Rows:
-    """Part a training table into features, labels, groups and videos."""
+def rows_of(training_table: pl.DataFrame, columns: Sequence[str]) -> Rows:
+    """Part a training table into features (those of the given columns), labels, groups and videos."""
     return Rows(
-        training_table.select(pl.exclude(*KEY_COLUMNS, *SEGMENT_COLUMNS)),
+        training_table.select(columns),
         labels_of(training_table),
         groups_of(training_table),
         training_table["video_id"].to_numpy().astype(np.str_),
     )
 
 
-def search_of(parameters: SvmParameters, repeat: int = 1) -> Search:
-    """Return the settings of the search as it takes them; each repeat of the cross-validation has its own seed."""
-    return Search(
-        C=parameters.grid.C,
-        rbf_C=parameters.grid.rbf_C,
-        kernels=parameters.grid.kernel,
-        fraction=parameters.search.fraction,
-        min_videos=parameters.search.min_videos,
-        n_folds=parameters.search.n_folds,
-        n_features=parameters.n_features,
-        segment_score=parameters.segment_score,
-        seed=(parameters.seed + repeat - 1) % 2**32,
-        rbf_above_rows=parameters.rbf_approximation.above_rows,
-        rbf_n_components=parameters.rbf_approximation.n_components,
+def detector_of(parameters: SvmParameters, columns: Sequence[str], n_rows: int) -> VideoDetector:
+    """Make the detector that the parameters describe, not fitted.
+
+    Parameters
+    ----------
+    parameters : SvmParameters
+    columns : sequence of str
+        Feature columns of the training table.
+    n_rows : int
+        Rows of the training table, which decide whether the rbf kernel is approximated.
+    """
+    approximation = parameters.rbf_approximation
+    n_components = approximation.n_components if n_rows > approximation.above_rows else None
+    grid = parameters.grid
+    return VideoDetector(
+        experts=experts_of(parameters, columns),
+        candidates=svm_candidates(grid.kernel, grid.C, grid.rbf_C, parameters.seed, n_components),
+        shrinkage=parameters.shrinkage,
+        n_inner_folds=parameters.n_inner_folds,
+        search_fraction=parameters.search.fraction,
+        search_min_videos=parameters.search.min_videos,
+        seed=parameters.seed,
     )
 
 
-def procedure_of(parameters: SvmParameters, repeat: int = 1, machine: str = "svm") -> Procedure:
-    """Return how a training part becomes a detector, by the parameters."""
-    searched_once = parameters.search.mode == "global"
-    return Procedure(search_of(parameters, repeat), parameters.n_calibration_folds, machine, searched_once)
+def experts_of(parameters: SvmParameters, columns: Sequence[str]) -> dict[str, list[str]]:
+    """List the columns of each expert; scaled copies are an expert of their own."""
+    experts = {}
+    if "original" in parameters.feature_sets:
+        experts = {name: columns_of(parts) for name, parts in parameters.parts_by_expert.items()}
+    if "scaled" in parameters.feature_sets:
+        experts[SCALED_EXPERT] = [name for name in columns if name.startswith("scaled_")]
+    return experts
 
 
-def check_trained_with(
-    training_table: pl.DataFrame, folds: pl.DataFrame, grid_search: pl.DataFrame, parameters: SvmParameters
-) -> None:
-    """Check that what was trained was trained with these parameters, or two experiments would stand in one report.
-
-    Raises
-    ------
-    TrainingDataError
-        Naming what has changed since.
-    """
-    videos = videos_of(training_table)
-    columns = training_table.columns[len(KEY_COLUMNS) + 1 :]
-    own = [name for name in columns if not name.startswith("scaled_")]
-    wanted = feature_names(parameters.families) if "original" in parameters.feature_sets else []
-    grid = grid_search.filter(pl.col("scope") == WHOLE_CORPUS).select("kernel", "C").rows()
-    searched_once = grid_search["scope"].n_unique() == 1
-    changed = {
-        "families or feature_sets": own != wanted
-        or ("scaled" in parameters.feature_sets) != any(name.startswith("scaled_") for name in columns),
-        "unit": parameters.unit == "video" and bool((training_table["segment"] > 0).any()),
-        "n_folds, n_repeats, outer or seed": not draw_folds(videos, parameters).equals(folds),
-        "grid": grid != search_of(parameters).points,
-        "search.mode": (parameters.search.mode == "global") != searched_once,
-    }
-    named = [name for name, differs in changed.items() if differs]
-    if named:
-        raise TrainingDataError(
-            f"svm_training ran with other parameters (svm: {'; '.join(named)}), or on other features: "
-            "kedro run --pipelines svm_training,evaluation,reporting"
-        )
+def columns_of_experts(detector: VideoDetector) -> list[str]:
+    """Columns that any expert of a detector sees, each once."""
+    return list(dict.fromkeys(name for columns in detector.experts.values() for name in columns))
 
 
 def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:
@@ -107,6 +87,23 @@ def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool
     if max_rows:
         logger.warning("No %s: %d rows are more than evaluation.max_rows, %d", what, len(training_table), max_rows)
     return True
+
+
+def mean_predictions(oof_predictions: pl.DataFrame) -> pl.DataFrame:
+    """Average the probability of each video over the repeats, to show one score a video.
+
+    Returns
+    -------
+    DataFrame
+        video_id, label, group, ``probability`` of fake and ``predicted`` label, sorted by video_id. Metrics are not
+        computed from it: averaged scores are those of no detector.
+    """
+    return (
+        oof_predictions.group_by(KEY_COLUMNS)
+        .agg(pl.col("probability").mean())
+        .sort("video_id")
+        .with_columns(predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")))
+    )
 
 
 def stated(name: str) -> pl.Expr:
@@ -124,8 +121,8 @@ def groups_of(table: pl.DataFrame) -> Groups:
     return table["group"].to_numpy().astype(np.str_)
 
 
-def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int = 1) -> dict[str, Split]:
-    """Training and test rows of each fold of a repeat; the groups on the two sides are checked to be different.
+def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int) -> dict[int, Split]:
+    """Training and test rows by fold of a repeat; the groups on the two sides are checked to be different.
 
     Raises
     ------
@@ -143,7 +140,7 @@ def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int = 1) -> dict
     for fold in np.unique(numbers):
         train, test = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
         assert_disjoint(groups, train, test)
-        splits[f"fold_{fold}"] = (train, test)
+        splits[int(fold)] = (train, test)
     return splits
 
 
@@ -159,7 +156,8 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        The same for each ``repeat`` (from 1), with the ``fold`` (from 1) in which the video is tested.
+        The same for each ``repeat`` (from 1), with the ``fold`` in which the video is tested. Folds are numbered on
+        from repeat to repeat (1 to 5 in the first, 6 to 10 in the second, …), so that a number names one fold.
     """
     repeats = outer_folds(
         labels_of(videos),
@@ -169,10 +167,11 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
         parameters.n_repeats,
         parameters.seed,
     )
-    parts = []
+    parts, number = [], 0
     for repeat, splits in enumerate(repeats, start=1):
         folds = np.zeros(len(videos), np.int64)
-        for number, (_, test) in enumerate(splits, start=1):
+        for _, test in splits:
+            number += 1
             folds[test] = number
         parts.append(videos.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.Series(folds)))
     return pl.concat(parts)
@@ -195,5 +194,4 @@ def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
     y, groups = labels_of(videos), groups_of(videos)
     once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed)
     for train, _ in (split for splits in once for split in splits):
-        for n_folds in (parameters.search.n_folds, parameters.n_calibration_folds):
-            inner_folds(y[train], groups[train], n_folds, parameters.seed)
+        inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed)

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -21,7 +20,6 @@ from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_loggin
 from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 
-from fvc_kedro.hooks import location
 from fvc_kedro.parameters import TrackingParameters
 from fvc_kedro.tracking.provenance import corpus_tags, git_tags, package_versions, version_tags
 from fvc_kedro.tracking.store import bounded_and_quiet, check_database, read_configuration, without_password
@@ -53,8 +51,6 @@ class TrackingHook:
         self._is_ours = False  # and not a run that the caller has opened, who will close it
         self._run_id: str | None = None
         self._saved: set[str] = set()
-        self._kinds: dict[str, str] = {}
-        self._files: dict[str, Path | None] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -77,14 +73,8 @@ class TrackingHook:
         save_version: str,
         load_versions: dict[str, str],
     ) -> None:
-        """Note which datasets are marked with ``metadata: mlflow``."""
+        """Let kedro-mlflow note the catalog."""
         MlflowHook().after_catalog_created(catalog, conf_catalog, conf_creds, parameters, save_version, load_versions)
-        self._kinds = {
-            name: entry["metadata"]["mlflow"]
-            for name, entry in conf_catalog.items()
-            if isinstance(entry, dict) and "mlflow" in (entry.get("metadata") or {})
-        }
-        self._files = {name: location(catalog, name) for name in self._kinds}
 
     @hook_impl(trylast=True)  # when nothing else can stop the run any more, which would leave its record open
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -144,7 +134,7 @@ class TrackingHook:
         from fvc_kedro.tracking.records import log_detector, log_folds, log_marked  # noqa: PLC0415 - scikit-learn
 
         about = self._tag_corpus(catalog)
-        log_marked(catalog, self._kinds, self._files, self._saved)
+        log_marked(catalog, self._saved)
         # The metrics come last of what is known of a fold: without new ones, those on disk may be of other models.
         if "fold_metrics" in self._saved:
             log_folds(catalog, self._process_tag() | about)

@@ -17,6 +17,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 
 from fvc_kedro import __version__
+from fvc_kedro.hooks import location
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix, plot_roc_of_part
 
@@ -26,28 +27,23 @@ _N_EXAMPLE_ROWS = 5
 _REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "polars", "pyarrow", "scikit-learn", "scipy")
 
 
-def log_marked(
-    catalog: CatalogProtocol, kinds: Mapping[str, str], files: Mapping[str, Path | None], saved: Set[str]
-) -> None:
+def log_marked(catalog: CatalogProtocol, saved: Set[str]) -> None:
     """Log the datasets that this run saved and the catalog marks with ``metadata: mlflow``.
+
+    ``metrics`` marks a dictionary of numbers, ``artifact`` a file; pictures go to ``plots``, others to ``reports``.
 
     Parameters
     ----------
     catalog : CatalogProtocol
-    kinds : mapping of str to {"metrics", "artifact"}
-        ``metrics``: a dictionary of numbers. ``artifact``: a file; pictures go to ``plots``, others to ``reports``.
-    files : mapping of str to Path
-        Where the marked datasets lie.
     saved : set of str
         Names of the datasets that this run saved.
     """
-    for name, kind in kinds.items():
-        if name not in saved:
-            continue
+    for name in sorted(saved):
+        kind = (getattr(catalog.get(name), "metadata", None) or {}).get("mlflow")
         if kind == "metrics":
             mlflow.log_metrics(_numbers(catalog.load(name)))
-        else:
-            path = files[name]
+        elif kind == "artifact":
+            path = location(catalog, name)
             mlflow.log_artifact(str(path), "plots" if Path(str(path)).suffix in PICTURES else "reports")
 
 
@@ -70,7 +66,7 @@ def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:
             mlflow.log_params({"C": figures["C"], "kernel": figures["kernel"]})
             model = _log_model(models[name](), "model")
             mlflow.log_metrics(
-                _numbers({key: value for key, value in figures.items() if key not in ("fold", "C")}),
+                _numbers({key: value for key, value in figures.items() if key not in ("repeat", "fold", "C")}),
                 model_id=model.model_id,
             )
             tested = predictions.filter(pl.col("fold") == fold)

@@ -9,53 +9,52 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from fvc_kedro.learning.cross_validation import judge
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.pipelines.measuring import video_table
 from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
-from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of, rows_of, units_of
+from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of
 
 logger = logging.getLogger(__name__)
 
-PREDICTION_SCHEMA = {
-    "video_id": pl.String,
-    "video_path": pl.String,
-    "label": pl.String,
-    "group": pl.String,
-    "in_training": pl.Boolean,
-    "margin": pl.Float64,
-    "probability": pl.Float64,
-    "verdict": pl.String,
-}
+PREDICTION_SCHEMA = (
+    "video_id",
+    "video_path",
+    "label",
+    "group",
+    "in_training",
+    "margin",
+    "probability",
+    "verdict",
+)
 METRIC_SCHEMA = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 
 
 def judge_other_corpus(
     other_segment_features: pl.DataFrame,
-    other_features_metadata: pl.DataFrame,
     other_index: pl.DataFrame,
     corpus_index: pl.DataFrame,
     training_table: pl.DataFrame,
     svm_detector: VideoDetector,
     svm: dict[str, Any],
 ) -> pl.DataFrame:
-    """Judge the videos of another corpus.
+    """Score the videos of another corpus.
 
     Returns
     -------
     DataFrame
         A row a video, sorted: video_id, video_path, label, group, ``in_training`` (whether the detector was trained on
         a video of the same group, or on the same content as one of the group), ``margin``, ``probability`` of fake,
-        ``verdict``.
+        ``verdict``, then the evidence of each expert, null where it abstains.
 
     Raises
     ------
     TrainingDataError
         If the detector needs features that were not measured on the other corpus, or no video was.
     """
-    units = units_of(other_segment_features, other_features_metadata, SvmParameters.model_validate(svm).unit)
+    by_video = SvmParameters.model_validate(svm).unit == "video"
+    units = video_table(other_segment_features) if by_video else other_segment_features
     missing = sorted(set(svm_detector.feature_names_in_) - set(units.columns))
     if missing:
         raise TrainingDataError(
@@ -64,29 +63,23 @@ def judge_other_corpus(
         )
     if units.is_empty():
         raise TrainingDataError(
-            "no video of the other corpus could be measured: other_rejected_videos and other_failed_videos say why"
+            "no video of the other corpus could be measured: rejected_videos and failed_videos in the folder "
+            "other_corpus say why"
         )
-    rows = rows_of(units.select(*KEY_COLUMNS, "segment", *svm_detector.feature_names_in_))
-    judged = judge(svm_detector, rows)
-    margins, probability = (np.array(values) for values in zip(*judged.values(), strict=True))
-    verdicts_of = svm_detector.verdicts_
-    verdicts = verdicts_of(probability) if verdicts_of else np.full(len(judged), "inconclusive")
-    trained = training_table.select("video_id").unique().join(corpus_index, on="video_id", how="inner")
-    names = {name for group in trained["group"].unique() for name in _names_in(group)}
-    groups = [group for group in other_index["group"].unique() if names & _names_in(group)]
-    known = pl.col("group").is_in(groups) | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
-    found = pl.DataFrame({"video_id": list(judged), "margin": margins, "probability": probability, "verdict": verdicts})
+    scores = svm_detector.score_videos(units, units["video_id"].to_numpy().astype(np.str_))
+    probability, verdicts_of = scores["probability"].to_numpy(), svm_detector.verdicts_
+    verdicts = verdicts_of(probability) if verdicts_of else np.full(len(scores), "inconclusive")
+    trained = corpus_index.join(training_table.select("video_id").unique(), on="video_id", how="semi")
+    names = trained["group_names"].explode().unique().to_list()
+    shares_a_group = pl.col("group_names").list.eval(pl.element().is_in(names)).list.any()
+    known = shares_a_group | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
     return (
-        found.join(other_index, on="video_id", how="left", maintain_order="left")
+        scores.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
+        .join(other_index, on="video_id", how="left", maintain_order="left")
         .with_columns(in_training=known.any().over("group"))
-        .select(PREDICTION_SCHEMA.keys())
+        .select(*PREDICTION_SCHEMA, *svm_detector.experts)
         .sort("video_id")
     )
-
-
-def _names_in(group: str) -> set[str]:
-    """Name of a group, and those of the groups that ingestion joined in it because they share a video."""
-    return {group, *filter(None, group.split("+"))}
 
 
 def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:

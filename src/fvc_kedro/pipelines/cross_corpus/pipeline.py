@@ -1,67 +1,49 @@
 """Another corpus and the trained detector in; its verdicts there, and what they are worth, out."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Node, Pipeline
 
+from fvc_kedro.pipelines import feature_engineering, ingestion
 from fvc_kedro.pipelines.cross_corpus.nodes import evaluate_other_corpus, judge_other_corpus, plot_other_roc
-from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
-from fvc_kedro.pipelines.ingestion.nodes import index_videos, inspect_videos, read_manifest
+from fvc_kedro.pipelines.ingestion.nodes import read_manifest
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the test on another corpus."""
-    return pipeline(
+    """Wire the test on another corpus, which is read and measured as the corpus to train on, under a namespace."""
+    read = Node(
+        func=read_manifest,
+        inputs=["corpus_manifest", "params:ingestion"],
+        outputs="checked_manifest",
+        name="read_manifest",
+    )
+    measured = Pipeline(
+        [read, ingestion.create_pipeline().from_inputs("checked_manifest"), feature_engineering.create_pipeline()],
+        namespace="other_corpus",
+        parameters={"params:ingestion", "params:features", "params:execution"},
+    )
+    judged = Pipeline(
         [
-            node(
-                read_manifest,
-                ["other_manifest", "params:ingestion"],
-                "other_checked_manifest",
-                name="read_other_manifest",
-            ),
-            node(
-                inspect_videos,
-                ["other_checked_manifest", "other_videos", "params:ingestion", "params:execution"],
-                "other_inspections",
-                name="inspect_other_videos",
-            ),
-            node(
-                index_videos,
-                ["other_checked_manifest", "other_inspections"],
-                ["other_index", "other_rejected_videos"],
-                name="index_other_videos",
-            ),
-            node(
-                measure_features,
-                ["other_index", "other_videos", "params:features", "params:execution"],
-                "other_measurements",
-                name="measure_other_features",
-            ),
-            node(
-                tabulate_segments,
-                ["other_index", "other_measurements", "params:features"],
-                ["other_segment_features", "other_failed_videos"],
-                name="tabulate_other_segments",
-            ),
-            node(average_segments, "other_segment_features", "other_features_metadata", name="average_other_segments"),
-            node(
-                judge_other_corpus,
-                [
-                    "other_segment_features",
-                    "other_features_metadata",
-                    "other_index",
+            Node(
+                func=judge_other_corpus,
+                inputs=[
+                    "other_corpus.segment_features",
+                    "other_corpus.corpus_index",
                     "corpus_index",
                     "training_table",
                     "svm_detector",
                     "params:svm",
                 ],
-                "other_predictions",
+                outputs="other_predictions",
                 name="judge_other_corpus",
             ),
-            node(
-                evaluate_other_corpus,
-                ["other_predictions", "params:evaluation"],
-                "other_metrics",
+            Node(
+                func=evaluate_other_corpus,
+                inputs=["other_predictions", "params:evaluation"],
+                outputs="other_metrics",
                 name="evaluate_other_corpus",
             ),
-            node(plot_other_roc, "other_predictions", "other_roc_plot", name="plot_other_roc"),
-        ]
+            Node(func=plot_other_roc, inputs="other_predictions", outputs="other_roc_plot", name="plot_other_roc"),
+        ],
+        namespace="cross_corpus",
+        prefix_datasets_with_namespace=False,
     )
+    return measured + judged

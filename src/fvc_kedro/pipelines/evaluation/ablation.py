@@ -1,27 +1,27 @@
-"""What each family is worth: alone, and by what is lost without it."""
+"""What each part of the features is worth: alone, and by what is lost without it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.base import clone
 
-from fvc_kedro.datasets.trials import Trial, TrialBatch
-from fvc_kedro.execution import Outcomes
-from fvc_kedro.forensics import FAMILIES, feature_names
-from fvc_kedro.forensics.region import PLACES, columns_of_place
+from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
+from fvc_kedro.forensics import PARTS, columns_of
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
 from fvc_kedro.pipelines.training_rows import (
+    columns_of_experts,
     groups_of,
     is_too_large,
-    procedure_of,
+    labels_of,
     rows_of,
     splits_of,
-    units_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,96 +40,94 @@ ABLATION_SCHEMA = {
 }
 
 
-def choices_of_features(measured: list[str], trained_columns: list[str]) -> dict[tuple[str, str], list[str]]:
-    """Columns to try, by name and kind.
+def choices_of_experts(
+    experts: Mapping[str, Sequence[str]], measured: Sequence[str]
+) -> dict[tuple[str, str], dict[str, Sequence[str]]]:
+    """List the experts to try instead of those of the detector.
 
     Parameters
     ----------
-    measured : list of str
-        Names of the families that were measured.
-    trained_columns : list of str
-        Columns that are trained on.
+    experts : mapping of str to sequence of str
+        Columns of the detector's experts.
+    measured : sequence of str
+        Columns that were measured.
 
     Returns
     -------
     dict
-        By (name, kind): ``default`` is what is trained on; ``alone`` one family, or one place that the
-        family region looks at; ``left out`` the default without one family.
+        By (name, kind): ``alone`` is one expert of the detector, one family, or one place of the family region;
+        ``left out`` is the detector without one expert.
     """
-    choices = {("default", "default"): trained_columns}
-    choices |= {(family, "alone"): feature_names([family]) for family in measured}
-    if "region" in measured:
-        for place in PLACES:
-            choices["region: " + place, "alone"] = columns_of_place(place)
-    for family in measured:
-        own = set(feature_names([family]))
-        rest = [name for name in trained_columns if name not in own]
-        if own <= set(trained_columns) and rest:
-            choices[family, "left out"] = rest
+    choices: dict[tuple[str, str], dict[str, Sequence[str]]] = {}
+    if len(experts) > 1:
+        for name, columns in experts.items():
+            choices[name, "alone"] = {name: columns}
+            choices[name, "left out"] = {other: own for other, own in experts.items() if other != name}
+    for part in PARTS:
+        own = columns_of([part])
+        if part != "region" and set(own) <= set(measured) and own not in list(experts.values()):
+            choices[part, "alone"] = {"part": own}
     return choices
 
 
 def plan_ablation(
     training_table: pl.DataFrame,
-    segment_features: pl.DataFrame,
-    features_metadata: pl.DataFrame,
     folds: pl.DataFrame,
-    svm: dict[str, Any],
+    svm_detector: VideoDetector,
     evaluation: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
-    """Ask for the cross-validation of the detector with each family alone and with each left out, on the same folds.
+    """Ask for the cross-validation of the detector with each choice of experts, on the folds of the first repeat.
 
     Returns
     -------
     TrialBatch
-        Trials named ``<kind>/<features>/<number of columns>``.
+        Trials about the ``features``, their ``kind`` and their number, ``n_features``.
     """
-    parameters, settings = SvmParameters.model_validate(svm), EvaluationParameters.model_validate(evaluation)
-    trials: dict[str, Trial] = {}
-    if not is_too_large(training_table, settings.max_rows, "family ablation"):
-        keys = training_table.select(*KEY_COLUMNS, "segment")
-        measured_table = units_of(segment_features, features_metadata, parameters.unit).drop("label", "group")
-        known = [name for name in training_table.columns if name in measured_table.columns and name not in keys.columns]
-        table = training_table.drop(known).join(
-            measured_table, on=["video_id", "segment"], how="left", validate="1:1", maintain_order="left"
-        )
-        measured = [family for family in FAMILIES if set(feature_names([family])) <= set(measured_table.columns)]
-        splits = list(splits_of(training_table, folds).values())
-        choices = choices_of_features(measured, training_table.columns[len(keys.columns) :])
-        for (name, kind), columns in choices.items():
-            rows = rows_of(keys.hstack(table.select(columns)))
-            trials[f"{kind}/{name}/{len(columns)}"] = Trial(rows, splits, procedure_of(parameters))
-    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "family ablation")
+    settings = EvaluationParameters.model_validate(evaluation)
+    trials: list[Trial] = []
+    if not is_too_large(training_table, settings.max_rows, "ablation"):
+        splits = splits_of(training_table, folds, 1)
+        for (name, kind), experts in choices_of_experts(svm_detector.experts, training_table.columns).items():
+            detector = clone(svm_detector).set_params(experts=experts)
+            columns = columns_of_experts(detector)
+            about = {"features": name, "kind": kind, "n_features": len(columns)}
+            trials.append(Trial(about, rows_of(training_table, columns), splits, detector))
+    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "ablation")
 
 
-def tabulate_ablation(ablation_trials: Outcomes[pl.DataFrame], evaluation: dict[str, Any]) -> pl.DataFrame:
-    """Judge each choice of features, and how it differs from the default.
+def tabulate_ablation(
+    oof_predictions: pl.DataFrame,
+    ablation_trials: TrialResults,
+    svm_detector: VideoDetector,
+    evaluation: dict[str, Any],
+) -> pl.DataFrame:
+    """Compute the metrics of each choice of experts, and how it differs from the detector.
 
     Returns
     -------
     DataFrame
-        A row for each choice of features: its name, ``kind`` (default, alone, left out), number of columns, the
+        A row for each choice: the ``features``, the ``kind`` (default, alone, left out), number of columns, the
         area under the ROC curve of the out-of-fold probabilities of all videos with its 95 % interval by
         a bootstrap over groups, the mean area within groups, and the paired difference from the default
-        with its interval. Empty where the ablation was left out.
+        with its interval; all on the first repeat. Empty where the ablation was left out.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    for name, reason in ablation_trials.failures.items():
-        logger.warning("The choice of features %s is left out: %s", name, reason)
-    default = next((found for name, found in ablation_trials.values.items() if name.startswith("default/")), None)
-    if default is None:
+    for about, reason in ablation_trials.failures:
+        logger.warning("The choice of features %s (%s) is left out: %s", about["features"], about["kind"], reason)
+    if ablation_trials.predictions.is_empty():
         return pl.DataFrame(schema=ABLATION_SCHEMA)
-    y, groups = default["y"].to_numpy(), groups_of(default)
+    default = oof_predictions.filter(repeat=1).sort("video_id")
+    y, groups = labels_of(default), groups_of(default)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
-    judged = {
-        name: judge_videos(y, found["probability"].to_numpy(), groups, counts)
-        for name, found in ablation_trials.values.items()
-    }
+    own = judge_videos(y, default["probability"].to_numpy(), groups, counts)
+    judged = [(("default", "default", len(svm_detector.feature_names_in_)), own)]
+    keys = ["features", "kind", "n_features"]
+    for key, found in ablation_trials.predictions.group_by(keys, maintain_order=True):
+        probability = found.sort("video_id")["probability"].to_numpy()
+        judged.append((key, judge_videos(y, probability, groups, counts)))
     rows = []
-    for name, one in judged.items():
-        kind, features, n_features = name.split("/")
+    for key, one in judged:
         figures = one.figures()
-        difference = one.less(next(iter(judged.values())))["roc_auc"]
-        rows.append((features, kind, int(n_features), *figures["roc_auc"], figures["mean_group_auc"][0], *difference))
+        rows.append((*key, *figures["roc_auc"], figures["mean_group_auc"][0], *one.less(own)["roc_auc"]))
     return pl.DataFrame(rows, schema=ABLATION_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))

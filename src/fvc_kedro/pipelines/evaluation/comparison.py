@@ -1,4 +1,4 @@
-"""The detector beside what it must beat, on the same folds: chance, metadata, a simple baseline, other machines."""
+"""The detector beside what it must beat, on the same folds: chance, metadata, simple baselines, other classifiers."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from fvc_kedro.datasets.trials import Trial, TrialBatch
-from fvc_kedro.execution import Outcomes
+from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
 from fvc_kedro.forensics import feature_names
+from fvc_kedro.learning.candidates import (
+    Candidate,
+    boosting_candidates,
+    discriminant_candidates,
+    logistic_candidates,
+)
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge_videos, mcnemar_test
-from fvc_kedro.learning.rows import Rows
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, GridParameters, SvmParameters
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
-    TrainingDataError,
-    check_trained_with,
+    columns_of_experts,
     groups_of,
     labels_of,
-    procedure_of,
     rows_of,
     splits_of,
     stated,
-    units_of,
     videos_of,
 )
 
@@ -37,17 +40,19 @@ MAJORITY = "majority"
 METADATA = ("metadata_logistic", "metadata_boosting")
 # What is compared, in the order of the report, and what each is.
 METHODS = {
-    DETECTOR: "the detector: support vector machine on the features of svm.families",
-    MAJORITY: "always the share of fakes in the corpus as probability, its larger class as label",
+    DETECTOR: "the detector: whitened support vector machines by place, fused",
+    MAJORITY: "always the prevalence of the corpus as probability, its larger class as label",
     METADATA[0]: "logistic regression on bitrate, frame rate, size, duration, bytes, platform, codec: no pixel",
     METADATA[1]: "boosted trees on the same metadata: no pixel",
-    "classic_svm": "the same machine on the 15 classic features",
-    "logistic_regression": "logistic regression on the detector's features",
-    "linear_discriminant": "linear discriminant with shrunk covariance on the detector's features",
-    "gradient_boosting": "boosted trees on the detector's features",
+    "classic_svm": "a whitened support vector machine on the 15 classic features",
+    "single_svm": "one whitened support vector machine on all columns of the detector",
+    "logistic_regression": "logistic regression on all columns of the detector",
+    "linear_discriminant": "linear discriminant with shrunk covariance on all columns of the detector",
+    "gradient_boosting": "boosted trees on all columns of the detector",
 }
+_LOGISTIC_C = (0.001, 0.1, 10)
 # Of the logistic regression on metadata, whatever the detector's grid: a shortcut must not hide behind a setting.
-_METADATA_GRID = GridParameters(C=[0.01, 1, 100], kernel=["linear"])
+_METADATA_C = (0.01, 1, 100)
 _FACTS = ("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate")
 _NAMES = ("platform", "codec", "pixel_format")
 PREDICTION_SCHEMA: Mapping[Any, Any] = {
@@ -107,65 +112,53 @@ def metadata_table(corpus_index: pl.DataFrame, videos: pl.DataFrame) -> pl.DataF
 
 def plan_comparison(
     training_table: pl.DataFrame,
-    segment_features: pl.DataFrame,
-    features_metadata: pl.DataFrame,
     corpus_index: pl.DataFrame,
     folds: pl.DataFrame,
-    grid_search: pl.DataFrame,
-    svm: dict[str, Any],
+    svm_detector: VideoDetector,
     execution: dict[str, Any],
 ) -> TrialBatch:
-    """Ask for the cross-validation of every method on every repeat of the folds.
+    """Ask for the cross-validation of every method but the detector on every repeat of the folds.
 
     Returns
     -------
     TrialBatch
-        Trials named ``<method>/<repeat>``.
-
-    Raises
-    ------
-    TrainingDataError
-        If the folds and the grid are those of other parameters.
+        Trials about their ``method`` and ``repeat``.
     """
-    parameters = SvmParameters.model_validate(svm)
-    check_trained_with(training_table, folds, grid_search, parameters)
-    videos = videos_of(training_table)
-    facts = metadata_table(corpus_index, videos)
-    tables: dict[str, tuple[pl.DataFrame, Rows, str]] = {}
-    own, metadata = rows_of(training_table), rows_of(facts)
-    tables[DETECTOR] = (training_table, own, "svm")
-    tables |= {
-        name: (facts, metadata, machine) for name, machine in zip(METADATA, ("logistic", "boosting"), strict=True)
+    seed, every_column = svm_detector.seed, columns_of_experts(svm_detector)
+    facts = metadata_table(corpus_index, videos_of(training_table))
+    metadata = facts.columns[len(KEY_COLUMNS) :]
+    settings = {
+        METADATA[0]: _plain(logistic_candidates(_METADATA_C), {"metadata": metadata}),
+        METADATA[1]: _plain(boosting_candidates(seed), {"metadata": metadata}),
+        "classic_svm": {"experts": {"classic": feature_names(["classic"])}},
+        "single_svm": {"experts": {"all": every_column}},
+        "logistic_regression": _plain(logistic_candidates(_LOGISTIC_C), {"all": every_column}),
+        "linear_discriminant": _plain(discriminant_candidates(), {"all": every_column}),
+        "gradient_boosting": _plain(boosting_candidates(seed), {"all": every_column}),
     }
-    units = units_of(segment_features, features_metadata, parameters.unit)
-    if set(feature_names(["classic"])) <= set(units.columns):
-        classic = training_table.select(*KEY_COLUMNS, "segment").join(
-            units.select("video_id", "segment", *feature_names(["classic"])),
-            on=["video_id", "segment"],
-            how="left",
-            maintain_order="left",
-        )
-        tables["classic_svm"] = (classic, rows_of(classic), "svm")
-    else:
+    if not set(feature_names(["classic"])) <= set(training_table.columns):
         logger.warning("classic_svm is not compared: the family classic is not in features.families")
-    tables["logistic_regression"] = (training_table, own, "logistic")
-    tables["linear_discriminant"] = (training_table, own, "discriminant")
-    tables["gradient_boosting"] = (training_table, own, "boosting")
-    metadata_parameters = parameters.model_copy(update={"grid": _METADATA_GRID, "n_features": 0})
-    trials = {
-        f"{name}/{repeat}": Trial(
-            rows,
-            list(splits_of(table, folds, repeat).values()),
-            procedure_of(metadata_parameters if name in METADATA else parameters, repeat, machine),
-        )
-        for name, (table, rows, machine) in tables.items()
-        for repeat in sorted(folds["repeat"].unique())
-    }
-    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "methods compared")
+        del settings["classic_svm"]
+    trials = []
+    for method, changes in settings.items():
+        detector, table = clone(svm_detector).set_params(**changes), facts if method in METADATA else training_table
+        rows = rows_of(table, columns_of_experts(detector))
+        trials += [
+            Trial({"method": method, "repeat": repeat}, rows, splits_of(table, folds, repeat), detector)
+            for repeat in sorted(folds["repeat"].unique())
+        ]
+    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "baselines")
 
 
-def tabulate_predictions(comparison_trials: Outcomes[pl.DataFrame], folds: pl.DataFrame) -> pl.DataFrame:
-    """Lay out the out-of-fold predictions of all methods, that of the larger class included.
+def _plain(candidates: list[Candidate], experts: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the settings of a detector with one expert that is not whitened."""
+    return {"candidates": candidates, "experts": experts, "shrinkage": None}
+
+
+def tabulate_predictions(
+    oof_predictions: pl.DataFrame, comparison_trials: TrialResults, folds: pl.DataFrame
+) -> pl.DataFrame:
+    """Lay out the out-of-fold predictions of all methods, the detector and the larger class included.
 
     Returns
     -------
@@ -173,19 +166,14 @@ def tabulate_predictions(comparison_trials: Outcomes[pl.DataFrame], folds: pl.Da
         A row a method, repeat and video: method, repeat, fold, video_id, label, group, ``probability`` of fake; in the
         order of the methods, then sorted.
     """
-    for name, reason in comparison_trials.failures.items():
-        logger.warning("%s is not compared: %s", name, reason)
-    share = float(labels_of(folds).mean())
-    parts = [folds.with_columns(method=pl.lit(MAJORITY), probability=pl.lit(share))]
-    for name, found in comparison_trials.values.items():
-        method, _, repeat = name.rpartition("/")
-        parts.append(
-            found.with_columns(
-                method=pl.lit(method),
-                repeat=pl.lit(int(repeat), pl.Int64),
-                label=pl.when(pl.col("y") == 1).then(pl.lit("fake")).otherwise(pl.lit("real")),
-            )
-        )
+    for about, reason in comparison_trials.failures:
+        logger.warning("%s is not compared in repeat %s: %s", about["method"], about["repeat"], reason)
+    parts = [
+        oof_predictions.with_columns(method=pl.lit(DETECTOR)),
+        folds.with_columns(method=pl.lit(MAJORITY), probability=pl.lit(float(labels_of(folds).mean()))),
+    ]
+    if not comparison_trials.predictions.is_empty():
+        parts.append(comparison_trials.predictions)
     order = pl.Enum(list(METHODS))
     return (
         pl.concat([part.select(PREDICTION_SCHEMA.keys()).cast(PREDICTION_SCHEMA) for part in parts])
@@ -242,21 +230,6 @@ def compare_methods(method_predictions: pl.DataFrame, evaluation: dict[str, Any]
         schema=TEST_SCHEMA,
         orient="row",
     )
-
-
-def check_same_models(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
-    """Check that training and evaluation are of one run, or the report would tell of two."""
-    evaluated = method_predictions.filter(method=DETECTOR, repeat=1).sort("video_id")
-    if evaluated.is_empty():  # the log says why
-        return
-    trained = oof_predictions.sort("video_id")
-    same = trained["video_id"].equals(evaluated["video_id"]) and np.allclose(
-        trained["probability"], evaluated["probability"], atol=1e-6
-    )
-    if not same:
-        raise TrainingDataError(
-            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
-        )
 
 
 def _called(probability: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What the fold models lose when a family's values are shuffled between the videos of the corpus."""
+"""What the fold models lose when the values of a part of the features are shuffled between the videos of the corpus."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fvc_kedro.forensics import FAMILIES, feature_names
-from fvc_kedro.learning.cross_validation import judge
+from fvc_kedro.forensics import PARTS, columns_of
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import rows_by_group
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
@@ -19,7 +18,7 @@ from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.training_rows import groups_of, labels_of, rows_of, splits_of, videos_of
 
 IMPORTANCE_SCHEMA = {
-    "family": pl.String,
+    "part": pl.String,
     "n_features": pl.Int64,
     "loss": pl.Float64,
     "loss_low": pl.Float64,
@@ -27,22 +26,23 @@ IMPORTANCE_SCHEMA = {
 }
 
 
-def families_of(columns: list[str]) -> dict[str, list[str]]:
-    """Columns of a training table by family; those of scaled copies are one of their own."""
-    families = {name: [column for column in columns if column in set(feature_names([name]))] for name in FAMILIES}
-    families["scaled copy"] = [column for column in columns if column.startswith("scaled_")]
-    return {name: own for name, own in families.items() if own}
+def parts_of(columns: list[str]) -> dict[str, list[str]]:
+    """Columns by family, those of the family region by place; those of scaled copies are one part."""
+    known = set(columns)
+    parts = {name: [one for one in columns_of([name]) if one in known] for name in PARTS if name != "region"}
+    parts["scaled copy"] = [column for column in columns if column.startswith("scaled_")]
+    return {name: own for name, own in parts.items() if own}
 
 
-def permute_families(
+def permute_parts(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     fold_models: dict[str, Callable[[], VideoDetector]],
     evaluation: dict[str, Any],
 ) -> pl.DataFrame:
-    """Measure the permutation importance of each family on the held-out groups.
+    """Measure the permutation importance of each part of the features on the held-out groups.
 
-    A video gets the family's columns of another video of the corpus, of all its segments (over again where it has
+    A video gets the part's columns of another video of the corpus, of all its segments (over again where it has
     fewer), so that what they say of one another stays and what they say of the label goes. To shuffle inside each test
     part would not do: where that is one group of one class, the label's trace would stay. Nor would it do to shuffle
     segments, whose mean over a video would hardly vary.
@@ -50,37 +50,37 @@ def permute_families(
     Returns
     -------
     DataFrame
-        A row a family, by falling loss: the mean ``loss`` in area under the ROC curve with its 95 % interval by
-        a bootstrap over groups. Columns that say the same as another family's lose nothing.
+        A row a part, by falling loss: the mean ``loss`` in area under the ROC curve of the models of the first repeat,
+        with its 95 % interval by a bootstrap over groups. Columns that say the same as another part's lose nothing.
 
     References
     ----------
     Breiman, "Random forests", 2001.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    rows = rows_of(training_table)
-    families = families_of(rows.features.columns)
+    columns = [str(name) for name in next(iter(fold_models.values()))().feature_names_in_]
+    rows, parts = rows_of(training_table, columns), parts_of(columns)
     videos = videos_of(training_table)
     place = {video: number for number, video in enumerate(videos["video_id"])}
     whole = np.empty((len(videos), 1))
-    shuffled = {name: np.empty((len(videos), settings.n_shuffles)) for name in families}
+    shuffled = {name: np.empty((len(videos), settings.n_shuffles)) for name in parts}
     generator = np.random.default_rng(settings.seed)
-    orders = {name: [_exchange_videos(rows.videos, generator) for _ in range(settings.n_shuffles)] for name in families}
-    for fold, (_, test) in splits_of(training_table, folds).items():
-        model, unseen = fold_models[fold](), rows.take(test)
+    orders = {name: [_exchange_videos(rows.videos, generator) for _ in range(settings.n_shuffles)] for name in parts}
+    for fold, (_, test) in splits_of(training_table, folds, 1).items():
+        model, unseen = fold_models[f"fold_{fold}"](), rows.take(test)
         _put(whole[:, 0], place, model, unseen)
-        for name, columns in families.items():
+        for name, own in parts.items():
             for number, order in enumerate(orders[name]):
-                moved = unseen.features.with_columns(rows.features[order[test].tolist()].select(columns))
+                moved = unseen.features.with_columns(rows.features[order[test].tolist()].select(own))
                 _put(shuffled[name][:, number], place, model, Rows(moved, unseen.y, unseen.groups, unseen.videos))
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
     as_it_is = judge_videos(y, whole, groups, counts)
     losses = [
-        (name, len(families[name]), *as_it_is.less(judge_videos(y, scores, groups, counts))["roc_auc"])
+        (name, len(parts[name]), *as_it_is.less(judge_videos(y, scores, groups, counts))["roc_auc"])
         for name, scores in shuffled.items()
     ]
-    return pl.DataFrame(losses, schema=IMPORTANCE_SCHEMA, orient="row").sort("loss", "family", descending=[True, False])
+    return pl.DataFrame(losses, schema=IMPORTANCE_SCHEMA, orient="row").sort("loss", "part", descending=[True, False])
 
 
 def _exchange_videos(videos: NDArray[np.str_], generator: np.random.Generator) -> NDArray[np.int64]:
@@ -93,5 +93,6 @@ def _exchange_videos(videos: NDArray[np.str_], generator: np.random.Generator) -
 
 
 def _put(column: np.ndarray, place: dict[str, int], model: VideoDetector, rows: Rows) -> None:
-    for video, (_, probability) in judge(model, rows).items():
+    scores = model.score_videos(rows.features, rows.videos)
+    for video, probability in scores.select("video_id", "probability").iter_rows():
         column[place[video]] = probability

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from fvc_kedro.datasets.trials import Trial, TrialBatch
-from fvc_kedro.execution import Outcomes
+from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split
 from fvc_kedro.learning.metrics import rows_by_group
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
-from fvc_kedro.pipelines.training_rows import groups_of, is_too_large, procedure_of, rows_of, splits_of
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
+from fvc_kedro.pipelines.evaluation.comparison import repeats_of
+from fvc_kedro.pipelines.training_rows import (
+    columns_of_experts,
+    groups_of,
+    is_too_large,
+    labels_of,
+    rows_of,
+    splits_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +44,7 @@ CURVE_SCHEMA = {
 def plan_learning_curve(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
-    svm: dict[str, Any],
+    svm_detector: VideoDetector,
     evaluation: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
@@ -44,21 +53,21 @@ def plan_learning_curve(
     Returns
     -------
     TrialBatch
-        Trials named ``<share>/<repeat>/<mean number of training groups>``.
+        Trials about the ``share``, the ``repeat`` and the mean number of training groups, ``n_groups``.
     """
-    parameters, settings = SvmParameters.model_validate(svm), EvaluationParameters.model_validate(evaluation)
-    trials: dict[str, Trial] = {}
+    settings = EvaluationParameters.model_validate(evaluation)
+    trials: list[Trial] = []
     if settings.learning_curve and not is_too_large(training_table, settings.max_rows, "learning curve"):
-        rows = rows_of(training_table)
-        for share in sorted({*settings.learning_curve, 1.0}):
+        rows = rows_of(training_table, columns_of_experts(svm_detector))
+        for share in sorted(set(settings.learning_curve)):
             for repeat in sorted(folds["repeat"].unique()):
                 generator = np.random.default_rng([settings.seed, repeat, round(share * 1000)])
-                splits = [
-                    (_share_of_groups(rows, train, share, generator), test)
-                    for train, test in splits_of(training_table, folds, repeat).values()
-                ]
-                name = f"{share:g}/{repeat}/{_mean_groups(rows, splits):.1f}"
-                trials[name] = Trial(rows, splits, procedure_of(parameters, repeat))
+                splits = {
+                    fold: (_share_of_groups(rows, train, share, generator), test)
+                    for fold, (train, test) in splits_of(training_table, folds, repeat).items()
+                }
+                about = {"share": share, "repeat": repeat, "n_groups": _mean_groups(rows, splits.values())}
+                trials.append(Trial(about, rows, splits, clone(svm_detector)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "learning curve")
 
 
@@ -77,34 +86,49 @@ def _share_of_groups(
     return train[np.sort(np.concatenate(chosen))]
 
 
-def _mean_groups(rows: Rows, splits: Sequence[Split]) -> float:
+def _mean_groups(rows: Rows, splits: Iterable[Split]) -> float:
     return float(np.mean([np.unique(rows.groups[train]).size for train, _ in splits]))
 
 
-def tabulate_learning_curve(learning_curve_trials: Outcomes[pl.DataFrame], evaluation: dict[str, Any]) -> pl.DataFrame:
-    """Judge each share of the groups.
+def tabulate_learning_curve(
+    oof_predictions: pl.DataFrame,
+    folds: pl.DataFrame,
+    learning_curve_trials: TrialResults,
+    evaluation: dict[str, Any],
+) -> pl.DataFrame:
+    """Compute the metrics for each share of the groups; those of all groups are the detector's own.
 
     Returns
     -------
     DataFrame
         A row a share: ``n_groups`` trained on (mean over folds and repeats), ``roc_auc`` with its 95 % interval by a
-        bootstrap over the groups judged, ``mean_group_auc``; sorted. Empty where the curve was left out.
+        bootstrap over the test groups, ``mean_group_auc``; sorted. Empty where the curve was left out.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    for name, reason in learning_curve_trials.failures.items():
-        logger.warning("The share %s of the learning curve is left out: %s", name.split("/")[0], reason)
-    by_share: dict[float, list[tuple[float, pl.DataFrame]]] = {}
-    for name, found in learning_curve_trials.values.items():
-        share_text, _, n_groups_text = name.split("/")
-        by_share.setdefault(float(share_text), []).append((float(n_groups_text), found))
+    for about, reason in learning_curve_trials.failures:
+        logger.warning("The share %s of the learning curve is left out: %s", about["share"], reason)
+    if learning_curve_trials.predictions.is_empty():
+        return pl.DataFrame(schema=CURVE_SCHEMA)
+    columns = ["share", "repeat", "n_groups", "video_id", "label", "group", "probability"]
+    own = oof_predictions.with_columns(share=pl.lit(1.0), n_groups=pl.lit(_mean_training_groups(folds)))
+    predictions = pl.concat(
+        [
+            table.select(columns).with_columns(pl.col("repeat").cast(pl.Int64))
+            for table in (learning_curve_trials.predictions, own)
+        ]
+    )
     rows = []
-    for share, repeats in sorted(by_share.items()):
-        first = repeats[0][1]
-        groups = groups_of(first)
+    for (share,), found in predictions.sort("share").group_by("share", maintain_order=True):
+        videos, probability = repeats_of(found)
+        groups = groups_of(videos)
         counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
-        probability = np.column_stack([found["probability"].to_numpy() for _, found in repeats])
-        figures = judge_videos(first["y"].to_numpy(), probability, groups, counts).figures()
-        n_groups = float(np.mean([number for number, _ in repeats]))
-        rows.append((share, n_groups, len(repeats), *figures["roc_auc"], figures["mean_group_auc"][0]))
+        figures = judge_videos(labels_of(videos), probability, groups, counts).figures()
+        n_groups = found["n_groups"].mean()
+        rows.append((share, n_groups, probability.shape[1], *figures["roc_auc"], figures["mean_group_auc"][0]))
     table = pl.DataFrame(rows, schema=CURVE_SCHEMA, orient="row")
     return table.with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _mean_training_groups(folds: pl.DataFrame) -> float:
+    tested = folds.group_by("fold").agg(pl.col("group").n_unique())["group"].to_numpy()
+    return folds["group"].n_unique() - float(np.mean(tested))

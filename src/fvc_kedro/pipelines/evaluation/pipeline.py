@@ -1,78 +1,95 @@
-"""Training table, folds and fold models in; the detector beside its rivals, its tests and the headline out."""
+"""Training table, predictions and models in; the detector beside its baselines, its tests and the headline out."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Node, Pipeline
 
 from fvc_kedro.pipelines.evaluation.ablation import plan_ablation, tabulate_ablation
 from fvc_kedro.pipelines.evaluation.comparison import compare_methods, plan_comparison, tabulate_predictions
-from fvc_kedro.pipelines.evaluation.importance import permute_families
+from fvc_kedro.pipelines.evaluation.importance import permute_parts
 from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve, tabulate_learning_curve
 from fvc_kedro.pipelines.evaluation.permutation import plan_permutations, tabulate_permutations
 from fvc_kedro.pipelines.evaluation.slices import find_mistakes, slice_results
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
 
-_MEASURED = ["training_table", "segment_features", "features_metadata"]
-_TRAINED = ["training_table", "folds", "params:svm", "params:evaluation", "params:execution"]
-
 
 def create_pipeline() -> Pipeline:
     """Wire the evaluation."""
-    return pipeline(
+    return Pipeline(
         [
-            node(
-                plan_comparison,
-                [*_MEASURED, "corpus_index", "folds", "grid_search", "params:svm", "params:execution"],
-                "comparison_trials",
-                name="cross_validate_methods",
+            Node(
+                func=plan_comparison,
+                inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:execution"],
+                outputs="comparison_trials",
+                name="cross_validate_baselines",
             ),
-            node(
-                tabulate_predictions,
-                ["comparison_trials", "folds"],
-                "method_predictions",
+            Node(
+                func=tabulate_predictions,
+                inputs=["oof_predictions", "comparison_trials", "folds"],
+                outputs="method_predictions",
                 name="tabulate_method_predictions",
             ),
-            node(
-                compare_methods,
-                ["method_predictions", "params:evaluation"],
-                ["method_comparison", "method_tests"],
+            Node(
+                func=compare_methods,
+                inputs=["method_predictions", "params:evaluation"],
+                outputs=["method_comparison", "method_tests"],
                 name="compare_methods",
             ),
-            node(plan_permutations, _TRAINED, "permutation_trials", name="cross_validate_permuted_labels"),
-            node(tabulate_permutations, "permutation_trials", "permutation_test", name="tabulate_permutations"),
-            node(plan_learning_curve, _TRAINED, "learning_curve_trials", name="cross_validate_fewer_groups"),
-            node(
-                tabulate_learning_curve,
-                ["learning_curve_trials", "params:evaluation"],
-                "learning_curve",
+            Node(
+                func=plan_permutations,
+                inputs=["training_table", "svm_detector", "params:svm", "params:evaluation", "params:execution"],
+                outputs="permutation_trials",
+                name="cross_validate_permuted_labels",
+            ),
+            Node(
+                func=tabulate_permutations,
+                inputs=["oof_predictions", "permutation_trials"],
+                outputs="permutation_test",
+                name="tabulate_permutations",
+            ),
+            Node(
+                func=plan_learning_curve,
+                inputs=["training_table", "folds", "svm_detector", "params:evaluation", "params:execution"],
+                outputs="learning_curve_trials",
+                name="cross_validate_fewer_groups",
+            ),
+            Node(
+                func=tabulate_learning_curve,
+                inputs=["oof_predictions", "folds", "learning_curve_trials", "params:evaluation"],
+                outputs="learning_curve",
                 name="tabulate_learning_curve",
             ),
-            node(
-                plan_ablation,
-                [*_MEASURED, "folds", "params:svm", "params:evaluation", "params:execution"],
-                "ablation_trials",
-                name="cross_validate_families",
+            Node(
+                func=plan_ablation,
+                inputs=["training_table", "folds", "svm_detector", "params:evaluation", "params:execution"],
+                outputs="ablation_trials",
+                name="cross_validate_parts",
             ),
-            node(
-                tabulate_ablation,
-                ["ablation_trials", "params:evaluation"],
-                "family_ablation",
+            Node(
+                func=tabulate_ablation,
+                inputs=["oof_predictions", "ablation_trials", "svm_detector", "params:evaluation"],
+                outputs="family_ablation",
                 name="tabulate_ablation",
             ),
-            node(
-                permute_families,
-                ["training_table", "folds", "fold_models", "params:evaluation"],
-                "family_importance",
-                name="permute_families",
+            Node(
+                func=permute_parts,
+                inputs=["training_table", "folds", "fold_models", "params:evaluation"],
+                outputs="family_importance",
+                name="permute_parts",
             ),
-            node(
-                slice_results,
-                ["method_predictions", "corpus_index", "params:evaluation"],
-                "slices",
+            Node(
+                func=slice_results,
+                inputs=["oof_predictions", "corpus_index", "params:evaluation"],
+                outputs="slices",
                 name="slice_results",
             ),
-            node(find_mistakes, ["oof_predictions", "corpus_index"], "mistakes", name="find_mistakes"),
-            node(
-                summarise_evaluation,
-                [
+            Node(
+                func=find_mistakes,
+                inputs=["oof_predictions", "corpus_index"],
+                outputs="mistakes",
+                name="find_mistakes",
+            ),
+            Node(
+                func=summarise_evaluation,
+                inputs=[
                     "method_comparison",
                     "permutation_test",
                     "cv_metrics",
@@ -82,8 +99,10 @@ def create_pipeline() -> Pipeline:
                     "params:svm",
                     "params:evaluation",
                 ],
-                "evaluation_summary",
+                outputs="evaluation_summary",
                 name="summarise_evaluation",
             ),
-        ]
+        ],
+        namespace="evaluation",
+        prefix_datasets_with_namespace=False,
     )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
 from fvc_kedro.parameters import EvaluationParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, repeats_of
-from fvc_kedro.pipelines.training_rows import groups_of, labels_of, stated
+from fvc_kedro.pipelines.evaluation.comparison import repeats_of
+from fvc_kedro.pipelines.training_rows import groups_of, labels_of, mean_predictions, stated
 
 # Upper bounds of the classes, each with its name; the last has none.
 _HEIGHTS = (
@@ -64,7 +64,7 @@ MISTAKE_SCHEMA: Mapping[Any, Any] = {
 
 
 def slice_results(
-    method_predictions: pl.DataFrame, corpus_index: pl.DataFrame, evaluation: dict[str, Any]
+    oof_predictions: pl.DataFrame, corpus_index: pl.DataFrame, evaluation: dict[str, Any]
 ) -> pl.DataFrame:
     """Judge the detector on parts of the corpus.
 
@@ -81,7 +81,7 @@ def slice_results(
         three groups.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    videos, probability = repeats_of(method_predictions.filter(pl.col("method") == DETECTOR))
+    videos, probability = repeats_of(oof_predictions)
     rows = []
     for name, labels in _slices(videos, corpus_index).items():
         order = [bound for _, bound in _CLASSES.get(name, ())]
@@ -152,16 +152,18 @@ def _rate(
 
 
 def find_mistakes(oof_predictions: pl.DataFrame, corpus_index: pl.DataFrame) -> pl.DataFrame:
-    """List the videos that were called wrongly out of fold, the most confident verdict first.
+    """List the videos whose mean out-of-fold probability over the repeats is on the wrong side of one half.
 
     Returns
     -------
     DataFrame
-        ``rank`` from 1, video_id, video_path, label, group, platform, manipulation, ``probability`` of fake.
+        The most confident mistake first: ``rank`` from 1, video_id, video_path, label, group, platform, manipulation,
+        mean ``probability`` of fake.
     """
     about = corpus_index.select("video_id", "video_path", "platform", "manipulation")
     return (
-        oof_predictions.filter(pl.col("label") != pl.col("predicted"))
+        mean_predictions(oof_predictions)
+        .filter(pl.col("label") != pl.col("predicted"))
         .join(about, on="video_id", how="left", maintain_order="left")
         .sort((pl.col("probability") - 0.5).abs(), "video_id", descending=[True, False])
         .with_row_index("rank", offset=1)

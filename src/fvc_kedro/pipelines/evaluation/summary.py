@@ -33,8 +33,8 @@ def summarise_evaluation(
         (``…_permuted_mean``), both of the first repeat (``…_first_repeat``); the best that metadata alone reach
         and whether that tells something (``metadata_tell``) or separates the classes (``metadata_separate``);
         whether the groups are few (``few_groups``) and the search is optimistic (``searched_on_test_videos``);
-        means and standard deviations over folds, which are no intervals; counts. Yes is 1 and no is 0, None what
-        could not be computed.
+        means and standard deviations over the folds of all repeats, which are no intervals; counts. Yes is 1 and no is
+        0, None what could not be computed.
     """
     settings, training = EvaluationParameters.model_validate(evaluation), SvmParameters.model_validate(svm)
     own = method_comparison.filter(pl.col("method") == DETECTOR)
@@ -56,7 +56,7 @@ def summarise_evaluation(
         "searched_on_test_videos": float(training.search.mode == "global"),
         "n_videos": float(folds["video_id"].n_unique()),
         "n_groups": float(n_groups),
-        "n_folds": float(len(cv_metrics)),
+        "n_folds": float(cv_metrics.filter(repeat=1).height),
         "n_repeats": float(folds["repeat"].n_unique()),
         "n_rejected": float(len(rejected_videos)),
         "n_failed": float(len(failed_videos)),

@@ -24,11 +24,12 @@ _ID_STEM_LENGTH = 40
 _FACTS = "facts"
 _INSPECTION_VERSION = 2  # raised whenever the facts read from a file may change
 
-INDEX_SCHEMA = {
+INDEX_SCHEMA: dict[str, Any] = {
     "video_id": pl.String,
     "video_path": pl.String,
     "label": pl.String,
     "group": pl.String,
+    "group_names": pl.List(pl.String),
     "platform": pl.String,
     "subset": pl.String,
     "manipulation": pl.String,
@@ -242,7 +243,8 @@ def index_videos(
 
     Two files of equal content and label count once, the first; with different labels they are all
     rejected, as one of the labels must be wrong. Groups that share a video, by path or by content,
-    become one group, named after them all: their other videos are likely copies of one another too.
+    become one group: their other videos are likely copies of one another too. It is named after the first of them in
+    alphabetical order; ``group_names`` lists them all.
 
     Returns
     -------
@@ -261,8 +263,7 @@ def index_videos(
         if row["reason"] is None and video_id in video_inspections.failures:
             row["reason"] = video_inspections.failures[video_id]
         rows.append(row | (video_inspections.values[video_id][_FACTS] if row["reason"] is None else {}))
-    _merge_groups_that_share(rows, "video_path")
-    _merge_groups_that_share(rows, "sha256")
+    _merge_groups_that_share(rows, "video_path", "sha256")
     _mark_equal_contents(rows)
     used = sorted((row for row in rows if row["reason"] is None), key=lambda row: row["video_id"])
     index = pl.DataFrame([_pick(row, INDEX_SCHEMA) for row in used], schema=INDEX_SCHEMA)
@@ -280,19 +281,19 @@ def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in schema}
 
 
-def _merge_groups_that_share(rows: list[dict[str, Any]], what: str) -> None:
-    members: dict[str, set[str]] = {}
+def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> None:
+    members = {row["group"]: {row["group"]} for row in rows}
+    first_group: dict[tuple[str, str], str] = {}
+    for fact in facts:
+        for row in rows:
+            if row.get(fact) and row["group"]:
+                other = first_group.setdefault((fact, row[fact]), row["group"])
+                joined = members[other] | members[row["group"]]
+                for group in joined:
+                    members[group] = joined
     for row in rows:
-        members.setdefault(row["group"], {row["group"]})
-    first_group: dict[str, str] = {}
-    for row in rows:
-        if row.get(what) and row["group"]:
-            other = first_group.setdefault(row[what], row["group"])
-            joined = members[other] | members[row["group"]]
-            for group in joined:
-                members[group] = joined
-    for row in rows:
-        row["group"] = "+".join(sorted(members[row["group"]]))
+        row["group_names"] = sorted(members[row["group"]])
+        row["group"] = row["group_names"][0]
 
 
 def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from fvc_kedro.learning.metrics import CLASSES
 from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
-from fvc_kedro.pipelines.training_rows import WHOLE_CORPUS, labels_of
+from fvc_kedro.pipelines.training_rows import labels_of, mean_predictions
 from fvc_kedro.video import Video
 
 
@@ -26,39 +27,38 @@ def _truth(predictions: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.flo
 
 
 def plot_confusion_matrix(oof_predictions: pl.DataFrame) -> Figure:
-    """Draw how many videos of each class were called what, out of fold."""
+    """Draw how many videos of each class were predicted to be what, out of fold, on average over the repeats."""
+    n_repeats = max(oof_predictions["repeat"].n_unique(), 1)
     counts = np.array(
         [
-            [
-                oof_predictions.filter((pl.col("label") == true) & (pl.col("predicted") == called)).height
-                for called in CLASSES
-            ]
+            [oof_predictions.filter(label=true, predicted=predicted).height / n_repeats for predicted in CLASSES]
             for true in CLASSES
         ]
     )
-    figure, axes = new_axes("Out-of-fold verdicts", "called", "truth", size=(4.4, 4.0))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = new_axes("Out-of-fold predictions", "predicted", "truth", size=(4.4, 4.0))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(2), CLASSES)
     axes.set_yticks(range(2), CLASSES)
     axes.grid(visible=False)
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > 0.55 else "black"
-        text = f"{count}\n{shares[row, column]:.0%}"
+        text = f"{count:.{0 if n_repeats == 1 else 1}f}\n{shares[row, column]:.0%}"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=13)
     return figure
 
 
 def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
-    """Draw the ROC curve of each fold and of all videos pooled."""
-    figure, axes = new_axes("ROC, out of fold", "false positive rate (real called fake)", "true positive rate")
+    """Draw the ROC curve of each repeat, its folds pooled, and their mean AUC."""
+    figure, axes = new_axes("ROC, out of fold", "false positive rate (real predicted fake)", "true positive rate")
     axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
-    for fold, y, probability in _folds_with_both_classes(oof_predictions):
+    scores = []
+    for y, probability in _repeats(oof_predictions):
         rates = metrics.roc_curve(y, probability)
-        axes.plot(rates[0], rates[1], color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None)
-    y, probability = _truth(oof_predictions)
-    rates = metrics.roc_curve(y, probability)
-    axes.plot(rates[0], rates[1], color=FAKE, lw=2.2, label=f"pooled, AUC {metrics.roc_auc_score(y, probability):.3f}")
+        axes.plot(rates[0], rates[1], color=FAKE, alpha=0.7, lw=1.4)
+        scores.append(metrics.roc_auc_score(y, probability))
+    if scores:
+        axes.plot([], [], color=FAKE, label=f"{len(scores)} repeats, mean AUC {np.mean(scores):.3f}")
     axes.legend(loc="lower right")
     return figure
 
@@ -84,54 +84,51 @@ def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
 
 
 def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
-    """Draw precision against recall for each fold and pooled, with the share of fakes as the base rate."""
+    """Draw precision against recall for each repeat, its folds pooled, with the prevalence of fakes."""
     figure, axes = new_axes("Precision and recall of 'fake', out of fold", "recall", "precision")
-    y, probability = _truth(oof_predictions)
-    axes.axhline(float(y.mean()), ls=":", color=MUTED, label=f"base rate {y.mean():.2f}")
-    for fold, fold_y, fold_probability in _folds_with_both_classes(oof_predictions):
-        curve = metrics.precision_recall_curve(fold_y, fold_probability)
-        axes.step(
-            curve[1], curve[0], where="post", color=MUTED, alpha=0.6, lw=1, label="one fold" if fold == 1 else None
-        )
-    curve = metrics.precision_recall_curve(y, probability)
-    score = metrics.average_precision_score(y, probability)
-    axes.step(curve[1], curve[0], where="post", color=FAKE, lw=2.2, label=f"pooled, AP {score:.3f}")
+    axes.axhline(float(_truth(oof_predictions)[0].mean()), ls=":", color=MUTED, label="prevalence of fakes")
+    scores = []
+    for y, probability in _repeats(oof_predictions):
+        curve = metrics.precision_recall_curve(y, probability)
+        axes.step(curve[1], curve[0], where="post", color=FAKE, alpha=0.7, lw=1.4)
+        scores.append(metrics.average_precision_score(y, probability))
+    if scores:
+        label = f"{len(scores)} repeats, mean average precision {np.mean(scores):.3f}"
+        axes.plot([], [], color=FAKE, label=label)
     axes.set_ylim(0, 1.05)
     axes.legend(loc="lower right")
     return figure
 
 
-def _folds_with_both_classes(predictions: pl.DataFrame) -> list[tuple[int, NDArray[Any], NDArray[Any]]]:
-    folds = []
-    for fold in sorted(predictions["fold"].unique()):
-        y, probability = _truth(predictions.filter(pl.col("fold") == fold))
-        if np.unique(y).size == 2:
-            folds.append((fold, y, probability))
-    return folds
+def _repeats(predictions: pl.DataFrame) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Truth and probability of each repeat that tested both classes."""
+    parts = [_truth(part) for _, part in predictions.group_by("repeat", maintain_order=True)]
+    return [(y, probability) for y, probability in parts if np.unique(y).size == 2]
 
 
 def plot_fold_comparison(cv_metrics: pl.DataFrame) -> Figure:
-    """Draw AUC, F1 and accuracy of every fold side by side."""
-    figure, axes = new_axes("Folds compared", "fold", "score", size=(6.4, 4.0))
+    """Draw AUC, F1 and accuracy of every fold of every repeat."""
+    figure, axes = new_axes("Folds compared", "fold", "score", size=(max(6.4, 0.45 * len(cv_metrics)), 4.0))
     names = {"test_roc_auc": "AUC", "test_f1": "F1", "test_accuracy": "accuracy"}
     positions = np.arange(len(cv_metrics))
     for number, (column, title) in enumerate(names.items()):
         values = cv_metrics[column].fill_null(float("nan")).to_numpy()
         axes.bar(positions + (number - 1) * 0.26, values, 0.24, label=title, color=(FAKE, REAL, MUTED)[number])
     axes.axhline(0.5, ls=":", color="black", lw=1)
-    labels = [f"{fold}\n{kernel}, C={c:g}" for fold, kernel, c in cv_metrics.select("fold", "kernel", "C").iter_rows()]
+    for start in np.flatnonzero(np.diff(cv_metrics["repeat"].to_numpy())):
+        axes.axvline(start + 0.5, color=MUTED, lw=0.8)
+    labels = [f"{fold}\n{kernel}\n{c:g}" for fold, kernel, c in cv_metrics.select("fold", "kernel", "C").iter_rows()]
     axes.set_xticks(positions, labels, fontsize=8)
+    axes.set_xlabel("fold, kernel and C; lines part the repeats")
     axes.set_ylim(0, 1.15)
     axes.legend(loc="upper center", ncols=3, frameon=False)
     return figure
 
 
 def plot_grid(grid_search: pl.DataFrame) -> Figure:
-    """Draw the inner AUC of every grid point, averaged over the searches, and how often each was chosen."""
-    searches = grid_search.filter(pl.col("scope") != WHOLE_CORPUS)
-    if searches.is_empty():  # searched once, for all folds
-        searches = grid_search
-    cells = searches.group_by("kernel", "C").agg(pl.col("mean_roc_auc").mean(), chosen=(pl.col("rank") == 1).sum())
+    """Draw the inner AUC of every grid point, averaged over the folds, and how often each was chosen."""
+    searches = grid_search.filter(pl.col("fold").is_not_null())
+    cells = searches.group_by("kernel", "C").agg(pl.col("mean_roc_auc").mean(), pl.col("chosen").sum())
     kernels, values = sorted(cells["kernel"].unique()), sorted(cells["C"].unique())
     image = np.full((len(kernels), len(values)), np.nan)
     figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(1.6 + 1.2 * len(values), 3.2))
@@ -141,7 +138,7 @@ def plot_grid(grid_search: pl.DataFrame) -> Figure:
         row, column = kernels.index(kernel), values.index(c)
         image[row, column] = score
         colour = "black" if score > middle else "white"
-        text = f"{score:.3f}\nbest in {chosen}"
+        text = f"{score:.3f}\nchosen {chosen} times"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     axes.imshow(image, cmap="cividis", aspect="auto")
     axes.set_xticks(range(len(values)), [f"{c:g}" for c in values])
@@ -156,11 +153,11 @@ def plot_verdicts(
     corpus_videos: Mapping[str, Video],
     reporting: dict[str, Any],
 ) -> Figure:
-    """Show the middle picture of some videos with truth and out-of-fold verdict, evenly over the scores."""
+    """Show the middle picture of some videos with truth and mean out-of-fold probability, evenly over the scores."""
     n_wanted = ReportingParameters.model_validate(reporting).n_thumbnails
-    ranked = oof_predictions.sort("probability", "video_id")
+    ranked = mean_predictions(oof_predictions).sort("probability", "video_id")
     rows = sorted(set(np.linspace(0, len(ranked) - 1, min(n_wanted, len(ranked))).round().astype(int).tolist()))
-    title = "Truth and out-of-fold probability of fake (blue: rightly called, red: wrongly)"
+    title = "Truth and out-of-fold probability of fake (blue: predicted rightly, red: wrongly)"
     return _thumbnails(ranked[rows], corpus_index, corpus_videos, title)
 
 
@@ -266,10 +263,9 @@ def plot_learning_curve(learning_curve: pl.DataFrame) -> Figure:
     return figure
 
 
-def plot_reliability(method_predictions: pl.DataFrame) -> Figure:
+def plot_reliability(oof_predictions: pl.DataFrame) -> Figure:
     """Draw the share of fakes over the probability said, in ten bins of equal width, and how many are in each."""
-    own = method_predictions.filter(method=DETECTOR)
-    y, probability = _truth(own)
+    y, probability = _truth(oof_predictions)
     bins = np.minimum((probability * 10).astype(np.int64), 9)
     figure = Figure(figsize=(5.2, 5.2), layout="constrained")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -284,18 +280,20 @@ def plot_reliability(method_predictions: pl.DataFrame) -> Figure:
     below.hist(
         [probability[y == 0], probability[y == 1]], bins=edges, stacked=True, color=[REAL, FAKE], label=list(CLASSES)
     )
-    below.set(xlabel="probability of fake", ylabel="verdicts")
+    below.set(xlabel="probability of fake", ylabel="predictions")
     below.legend(fontsize=8)
     return figure
 
 
 def plot_scores(oof_predictions: pl.DataFrame, svm_detector: VideoDetector) -> Figure:
     """Draw the out-of-fold probabilities of both classes with the thresholds of the verdict."""
-    figure, axes = new_axes("Scores and verdicts, out of fold", "probability of fake", "videos")
+    figure, axes = new_axes("Scores and verdicts, out of fold", "probability of fake", "videos, mean over the repeats")
     y, probability = _truth(oof_predictions)
+    weights = np.full(len(y), 1 / max(oof_predictions["repeat"].n_unique(), 1))
     edges = np.linspace(0, 1, 26).tolist()
-    axes.hist(probability[y == 0], bins=edges, color=REAL, alpha=0.55, label="real")
-    axes.hist(probability[y == 1], bins=edges, color=FAKE, alpha=0.55, label="fake")
+    for label, name, colour in ((0, "real", REAL), (1, "fake", FAKE)):
+        inside = y == label
+        axes.hist(probability[inside], edges, weights=weights[inside], color=colour, alpha=0.55, label=name)
     verdicts = svm_detector.verdicts_
     if verdicts is not None:
         for threshold, text in (
@@ -310,13 +308,11 @@ def plot_scores(oof_predictions: pl.DataFrame, svm_detector: VideoDetector) -> F
 
 
 def plot_importance(family_importance: pl.DataFrame) -> Figure:
-    """Draw what the fold models lose when a family is shuffled, with intervals."""
+    """Draw what the fold models lose when a part of the features is shuffled, with intervals."""
     drawn = family_importance.reverse()
     figure, axes = new_axes("Permutation importance", "loss of AUC when shuffled, 95 % over groups", "")
     figure.set_size_inches(6.0, 0.42 * len(drawn) + 1.4)
-    _draw_intervals(
-        axes, drawn.select("loss", "loss_low", "loss_high").rows(), drawn["family"].to_list(), 0.0, marked=""
-    )
+    _draw_intervals(axes, drawn.select("loss", "loss_low", "loss_high").rows(), drawn["part"].to_list(), 0.0, marked="")
     return figure
 
 
@@ -338,7 +334,7 @@ def plot_slices(slices: pl.DataFrame) -> Figure:
 
 
 def plot_family_ablation(family_ablation: pl.DataFrame) -> Figure:
-    """Draw the area under the ROC curve of each family alone, and what leaving it out changes, with intervals."""
+    """Draw the AUC of each expert, family and place alone, and what leaving an expert out changes."""
     alone = family_ablation.filter(pl.col("kind") != "left out").sort("roc_auc", nulls_last=True)
     left_out = family_ablation.filter(pl.col("kind") == "left out").sort("difference", descending=True)
     figure = Figure(figsize=(9.6, max(3.0, 0.3 * len(alone) + 1.2)), layout="constrained")
@@ -346,12 +342,68 @@ def plot_family_ablation(family_ablation: pl.DataFrame) -> Figure:
         figure.subplots(1, 2),
         (alone, left_out),
         ("roc_auc", "difference"),
-        ("Each family alone (and the default)", "Change when it is left out of the default"),
+        ("Alone (and the detector)", "Change when an expert is left out"),
         (0.5, 0.0),
         strict=True,
     ):
         drawn = table.select(column, f"{column}_low", f"{column}_high").rows()
         _draw_intervals(axes, drawn, table["features"].to_list(), neutral, marked="default")
         axes.set_title(title, fontsize=10)
-        axes.set_xlabel("AUC, out of fold, 95 % over groups" if column == "roc_auc" else "AUC less that of the default")
+        axes.set_xlabel(
+            "AUC, out of fold, 95 % over groups" if column == "roc_auc" else "AUC less that of the detector"
+        )
     return figure
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot of the report: how it is drawn, from which datasets, and what is written under it."""
+
+    draw: Callable[..., Figure]
+    inputs: list[str]
+    caption: str
+
+
+_VIDEOS = ["corpus_index", "corpus_videos", "params:reporting"]
+# By dataset name; each is shown where the report's template names it.
+PLOTS = {
+    "method_comparison_plot": Plot(plot_methods, ["method_comparison"], "AUC of every method; the detector in red."),
+    "permutation_test_plot": Plot(
+        plot_permutations,
+        ["permutation_test"],
+        "What the procedure reaches with permuted labels, and with the true ones, on one drawing of the folds.",
+    ),
+    "learning_curve_plot": Plot(
+        plot_learning_curve, ["learning_curve"], "A curve that still rises says that more groups would help."
+    ),
+    "roc_plot": Plot(plot_roc, ["oof_predictions"], "ROC curve of every repeat."),
+    "precision_recall_plot": Plot(
+        plot_precision_recall, ["oof_predictions"], "Precision and recall of every repeat, beside the prevalence."
+    ),
+    "reliability_plot": Plot(plot_reliability, ["oof_predictions"], "Whether a probability means what it says."),
+    "scores_plot": Plot(
+        plot_scores, ["oof_predictions", "svm_detector"], "Scores of both classes with the thresholds of the verdict."
+    ),
+    "confusion_matrix_plot": Plot(plot_confusion_matrix, ["oof_predictions"], "Labels at one half, mean over repeats."),
+    "fold_comparison_plot": Plot(
+        plot_fold_comparison, ["cv_metrics"], "The folds of all repeats. Their spread is no interval."
+    ),
+    "grid_heat_map_plot": Plot(
+        plot_grid, ["grid_search"], "Inner AUC of the grid, and how often each point was chosen."
+    ),
+    "slices_plot": Plot(plot_slices, ["slices"], "AUC by slice; small slices in grey."),
+    "mistake_thumbnails_plot": Plot(
+        plot_mistakes, ["mistakes", *_VIDEOS], "The middle picture of each, with its truth and the probability of fake."
+    ),
+    "verdict_thumbnails_plot": Plot(
+        plot_verdicts,
+        ["oof_predictions", *_VIDEOS],
+        "Videos evenly over the scores, lowest probability of fake first.",
+    ),
+    "family_ablation_plot": Plot(
+        plot_family_ablation, ["family_ablation"], "AUC of each part alone; change when an expert is left out."
+    ),
+    "family_importance_plot": Plot(
+        plot_importance, ["family_importance"], "Loss of AUC; columns that another part repeats lose nothing."
+    ),
+}

@@ -13,8 +13,9 @@ from jinja2 import Environment, StrictUndefined
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS, check_same_models
-from fvc_kedro.pipelines.training_rows import WHOLE_CORPUS, stated
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
+from fvc_kedro.pipelines.reporting.plots import PLOTS
+from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
@@ -78,7 +79,7 @@ def write_report(
     detector : VideoDetector
         The final one.
     plots : mapping of str to bytes
-        PNG files by the names in ``REPORT_PLOTS``.
+        PNG files by the names in ``PLOTS``.
     parameters : mapping
         The groups ``svm``, ``evaluation`` and ``reporting``.
 
@@ -86,13 +87,7 @@ def write_report(
     -------
     str
         HTML with all pictures in it.
-
-    Raises
-    ------
-    TrainingDataError
-        If the detector's out-of-fold predictions are not those that were evaluated.
     """
-    check_same_models(tables["oof_predictions"], tables["method_predictions"])
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
@@ -104,6 +99,7 @@ def write_report(
         svm=svm,
         evaluation=evaluation,
         plots={name: "data:image/png;base64," + b64encode(picture).decode() for name, picture in plots.items()},
+        captions={name: plot.caption for name, plot in PLOTS.items()},
         corpus=corpus,
         headline=_headline(summary),
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
@@ -118,8 +114,7 @@ def write_report(
         thresholds=tables["thresholds"].to_dicts(),
         folds=tables["cv_metrics"].to_dicts(),
         detector=detector,
-        chosen=_chosen(tables["grid_search"]),
-        left_out_one_by_one=len(tables["cv_metrics"]) == corpus["n_groups"],
+        left_out_one_by_one=summary["n_folds"] == corpus["n_groups"],
         absent=[name for name in METHODS if name not in set(tables["method_comparison"]["method"])],
         reached=next((row for row in tables["thresholds"].to_dicts() if row["threshold"] is not None), None),
     )
@@ -231,44 +226,20 @@ def _ablation(family_ablation: pl.DataFrame) -> list[dict[str, Any]]:
     ).to_dicts()
 
 
-def _chosen(grid_search: pl.DataFrame) -> dict[str, Any]:
-    return grid_search.filter(scope=WHOLE_CORPUS, rank=1).row(0, named=True)
-
-
 REPORT_TABLES = (
     "corpus_index",
     "rejected_videos",
     "failed_videos",
     "failed_scaled_videos",
     "folds",
-    "grid_search",
     "cv_metrics",
-    "oof_predictions",
     "thresholds",
-    "method_predictions",
     "method_comparison",
     "method_tests",
     "family_ablation",
     "family_importance",
     "slices",
     "mistakes",
-)
-REPORT_PLOTS = (
-    "method_comparison_plot",
-    "permutation_plot",
-    "roc_plot",
-    "precision_recall_plot",
-    "reliability_plot",
-    "score_plot",
-    "confusion_matrix_plot",
-    "fold_comparison_plot",
-    "grid_heat_map",
-    "learning_curve_plot",
-    "slice_plot",
-    "mistake_thumbnails",
-    "verdict_thumbnails",
-    "family_ablation_plot",
-    "family_importance_plot",
 )
 
 
@@ -278,6 +249,6 @@ def assemble_report(**inputs: Any) -> str:
         {name: inputs[name] for name in REPORT_TABLES},
         inputs["evaluation_summary"],
         inputs["svm_detector"],
-        {name: inputs[name] for name in REPORT_PLOTS},
+        {name: inputs[name] for name in PLOTS},
         {name: inputs[name] for name in ("svm", "evaluation", "reporting")},
     )

@@ -11,7 +11,7 @@ from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import MeasurementBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import Columns, Sampling, feature_names
-from fvc_kedro.parameters import ExecutionParameters, ScalingParameters
+from fvc_kedro.parameters import ExecutionParameters, ScalingParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import failure_table, measurement, segment_table, video_table
 from fvc_kedro.video import MadeVideo, Video, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
@@ -109,14 +109,20 @@ def measure_scaled_videos(
     scaled_metadata: pl.DataFrame,
     scaled_videos: Outcomes[MadeVideo],
     scaling: dict[str, Any],
+    svm: dict[str, Any],
     execution: dict[str, Any],
 ) -> MeasurementBatch:
-    """Ask for the measurement of every copy, inside the picture: the black bars would tell the aspect."""
+    """Ask for the measurement of every copy, if ``svm.feature_sets`` has ``scaled``; of none otherwise.
+
+    Copies are measured inside the picture: the black bars would tell the aspect ratio.
+    """
+    wanted = "scaled" in SvmParameters.model_validate(svm).feature_sets
     parameters = ScalingParameters.model_validate(scaling)
     settings = ExecutionParameters.model_validate(execution).to_execution()
     columns = ("video_id", "content_x", "content_y", "content_width", "content_height", "n_frames")
+    chosen = scaled_metadata if wanted else scaled_metadata.clear()
     measurements = {}
-    for video_id, x, y, width, height, n_frames in scaled_metadata.select(columns).iter_rows():
+    for video_id, x, y, width, height, n_frames in chosen.select(columns).iter_rows():
         copy = scaled_videos.values[video_id]
         measurements[video_id] = measurement(
             copy,

@@ -1,43 +1,41 @@
-"""Grouped cross-validation of a support vector machine."""
+"""Grouped cross-validation of the detector."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from copy import copy
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.cross_validation import fit_detector, judge
+from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import classification_metrics, column_of_metric
-from fvc_kedro.learning.rows import Rows
-from fvc_kedro.learning.search import search_grid
 from fvc_kedro.learning.thresholds import choose_verdicts, threshold_rows
-from fvc_kedro.parameters import SvmParameters
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.parameters import ExecutionParameters, SvmParameters
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS, video_table
 from fvc_kedro.pipelines.training_rows import (
-    WHOLE_CORPUS,
     TrainingDataError,
+    columns_of_experts,
+    detector_of,
     draw_folds,
+    experts_of,
     groups_of,
     labels_of,
     rows_of,
-    search_of,
     splits_of,
-    units_of,
     videos_of,
 )
 
+ALL_VIDEOS = 0  # in place of a fold: the final detector, trained on all videos
 GRID_SCHEMA = {
-    "scope": pl.String,
+    "repeat": pl.Int64,
+    "fold": pl.Int64,
     "kernel": pl.String,
     "C": pl.Float64,
     "mean_roc_auc": pl.Float64,
     "std_roc_auc": pl.Float64,
-    "rank": pl.Int64,
+    "chosen": pl.Boolean,
     "n_videos": pl.Int64,
 }
 THRESHOLD_SCHEMA = {
@@ -47,26 +45,27 @@ THRESHOLD_SCHEMA = {
     "measured_false_positive_rate": pl.Float64,
     "measured_true_positive_rate": pl.Float64,
 }
-FoldModels = dict[str, Callable[[], VideoDetector]]
 
 
 def assemble_training_table(
-    segment_features: pl.DataFrame,
-    features_metadata: pl.DataFrame,
-    scaled_metadata: pl.DataFrame,
-    scaled_features: pl.DataFrame,
-    svm: dict[str, Any],
+    segment_features: pl.DataFrame, scaled_features: pl.DataFrame, svm: dict[str, Any]
 ) -> pl.DataFrame:
-    """Choose the families to train on, by segment or by video, and join the chosen feature sets.
+    """Lay out all that was measured, by segment or by video, with the chosen feature sets.
 
-    A video is used where it was both measured and scaled, so that every choice of feature sets trains
-    on the same videos. Features of the scaled copy are the same for all segments of a video.
+    Parameters
+    ----------
+    segment_features : DataFrame
+    scaled_features : DataFrame
+        Empty where the scaled copies were not measured. Their features are the same for all segments of a video. With
+        them, only videos that have them are used.
+    svm : dict
+        Parameters.
 
     Returns
     -------
     DataFrame
-        video_id, label, group, ``segment`` (always 0 for ``unit: video``) and the features, sorted by video_id
-        and segment.
+        video_id, label, group, ``segment`` (always 0 for ``unit: video``) and every measured feature, sorted by
+        video_id and segment. Experts choose their columns from it.
 
     Raises
     ------
@@ -74,123 +73,138 @@ def assemble_training_table(
         If a key stands twice in a table, a feature was not measured or no video of one class is left.
     """
     parameters = SvmParameters.model_validate(svm)
-    tables = {"features_metadata": features_metadata, "scaled_metadata": scaled_metadata}
-    for name, table in ({"segment_features": segment_features} | tables).items():
-        key = ["video_id", "segment"] if name == "segment_features" else ["video_id"]
-        if table.select(key).is_duplicated().any():
-            raise TrainingDataError(
-                f"a {' and '.join(key)} stands twice in {name}: run the pipeline that makes it again"
-            )
-    units = units_of(segment_features, features_metadata, parameters.unit).join(
-        scaled_metadata.select("video_id"), on="video_id", how="semi", maintain_order="left"
-    )
-    table = units.select(*KEY_COLUMNS, "segment")
-    if "original" in parameters.feature_sets:
-        names = feature_names(parameters.families)
-        unmeasured = sorted(set(names) - set(units.columns))
-        if unmeasured:
-            raise TrainingDataError(
-                f"{len(unmeasured)} features of svm.families were not measured, such as {unmeasured[:3]}: "
-                "kedro run --pipelines feature_engineering"
-            )
-        table = table.hstack(units.select(names))
+    _check_unique(segment_features, ["video_id", "segment"], "segment_features")
+    units = segment_features.sort("video_id", "segment")
+    if parameters.unit == "video":
+        units = video_table(units).with_columns(segment=pl.lit(0, pl.Int64))
+    table = units.select(*KEY_COLUMNS, "segment", pl.exclude(*KEY_COLUMNS, *SEGMENT_COLUMNS))
     if "scaled" in parameters.feature_sets:
-        table = table.join(scaled_features, on=KEY_COLUMNS, how="left", validate="m:1", maintain_order="left")
-    names = table.columns[len(KEY_COLUMNS) + 1 :]
-    if len(table) and table.select(pl.all_horizontal(pl.col(names).is_null().all())).item():
-        raise TrainingDataError("no feature has a value in any video: kedro run --pipelines feature_engineering")
-    counts = {label: table.filter(pl.col("label") == label)["video_id"].n_unique() for label in ("real", "fake")}
-    if not all(counts.values()):
-        raise TrainingDataError(
-            f"both classes are needed; of the videos both measured and scaled, {counts} are left: see failed_videos "
-            "and failed_scaled_videos for the reasons"
+        if scaled_features.is_empty():
+            raise TrainingDataError(
+                "svm.feature_sets has 'scaled', but no scaled copy was measured: kedro run --pipelines scaling"
+            )
+        _check_unique(scaled_features, ["video_id"], "scaled_features")
+        table = table.join(
+            scaled_features.drop("label", "group"), on="video_id", how="inner", validate="m:1", maintain_order="left"
         )
+    _check_measured(experts_of(parameters, table.columns), table.columns)
+    _check_classes(table)
     return table
 
 
+def _check_unique(table: pl.DataFrame, key: list[str], name: str) -> None:
+    if table.select(key).is_duplicated().any():
+        raise TrainingDataError(f"a {' and '.join(key)} stands twice in {name}: run the pipeline that makes it again")
+
+
+def _check_measured(experts: dict[str, list[str]], columns: list[str]) -> None:
+    for expert, wanted in experts.items():
+        missing = sorted(set(wanted) - set(columns))
+        if missing:
+            raise TrainingDataError(
+                f"{len(missing)} features of the expert {expert} were not measured, such as {missing[:3]}: "
+                "kedro run --pipelines feature_engineering"
+            )
+
+
+def _check_classes(table: pl.DataFrame) -> None:
+    counts = {label: table.filter(label=label)["video_id"].n_unique() for label in ("real", "fake")}
+    if not all(counts.values()):
+        raise TrainingDataError(
+            f"{counts['real']} real and {counts['fake']} fake videos are left to train on, both classes are needed: "
+            "failed_videos and failed_scaled_videos tell why the others are not"
+        )
+
+
 def make_folds(training_table: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
-    """Part the videos into stratified folds of whole groups, once for each repeat.
+    """Part the videos of the training table into folds, as of :func:`draw_folds`."""
+    return draw_folds(videos_of(training_table), SvmParameters.model_validate(svm))
+
+
+def plan_cross_validation(
+    training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[str, Any], execution: dict[str, Any]
+) -> TrialBatch:
+    """Ask for the detector of every fold of every repeat, and for the final one on all videos.
 
     Returns
     -------
-    DataFrame
-        A row a video and repeat: video_id, label, group, ``repeat`` from 1 and ``fold`` from 1, in which the video is
-        tested. The models that are kept are those of the first repeat.
-    """
-    videos = videos_of(training_table)
-    return draw_folds(videos, SvmParameters.model_validate(svm))
-
-
-def search_folds(training_table: pl.DataFrame, folds: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
-    """Search the grid inside every training part, and on the whole corpus for the final detector.
-
-    Returns
-    -------
-    DataFrame
-        A row for each ``scope`` (``fold_1``… or ``all``) and grid point. With the search mode
-        ``global`` only ``all`` is searched, and every fold uses it, which is optimistic.
+    TrialBatch
+        A trial a fold, about its ``repeat``; the last one, of the fold ``ALL_VIDEOS``, tests nothing.
     """
     parameters = SvmParameters.model_validate(svm)
-    rows = rows_of(training_table)
-    scopes = {WHOLE_CORPUS: np.arange(len(rows))}
-    if parameters.search.mode == "per_fold":
-        scopes = {name: train for name, (train, _) in splits_of(training_table, folds).items()} | scopes
-    points = [
-        {"scope": scope} | asdict(point)
-        for scope, train in scopes.items()
-        for point in search_grid(rows.take(train), search_of(parameters))
+    detector = detector_of(parameters, training_table.columns, len(training_table))
+    rows = rows_of(training_table, columns_of_experts(detector))
+    search_once = parameters.search.mode == "global"
+    splits = {repeat: splits_of(training_table, folds, repeat) for repeat in sorted(folds["repeat"].unique())}
+    splits[ALL_VIDEOS] = {ALL_VIDEOS: (np.arange(len(rows)), np.arange(0))}
+    trials = [
+        Trial(
+            {"repeat": repeat},
+            rows,
+            {fold: split},
+            detector,
+            search_once=search_once and fold != ALL_VIDEOS,
+            keeps_models=True,
+        )
+        for repeat, parts in splits.items()
+        for fold, split in parts.items()
     ]
-    return pl.DataFrame(points, schema=GRID_SCHEMA)
+    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "cross-validation")
 
 
-def train_fold_models(
-    training_table: pl.DataFrame, folds: pl.DataFrame, grid_search: pl.DataFrame, svm: dict[str, Any]
-) -> dict[str, VideoDetector]:
-    """Fit and calibrate a model on each training part with the best parameters found there."""
-    parameters, rows = SvmParameters.model_validate(svm), rows_of(training_table)
-    share_of_fakes = rows.share_of_fakes()
-    return {
-        name: _fit(rows.take(train), grid_search, name, parameters, share_of_fakes)
-        for name, (train, _) in splits_of(training_table, folds).items()
-    }
+def collect_cross_validation(
+    detector_trials: TrialResults,
+) -> tuple[dict[str, VideoDetector], pl.DataFrame, pl.DataFrame]:
+    """Lay out models, predictions and searches of the cross-validation.
+
+    Returns
+    -------
+    fold_models : dict of str to VideoDetector
+        Those of the first repeat, by ``fold_N``.
+    oof_predictions : DataFrame
+        A row a video and repeat: video_id, label, group, repeat, ``fold`` in which it was tested, ``margin`` (towards
+        fake), ``probability`` of fake, ``predicted`` label, then the evidence of each expert, null where it abstains.
+        Sorted by repeat and video_id.
+    grid_search : DataFrame
+        A row for each fold and grid point; fold and repeat are null for the search of the final detector.
+
+    Raises
+    ------
+    TrainingDataError
+        If a detector could not be trained.
+    """
+    if detector_trials.failures:
+        raise TrainingDataError(f"the detector could not be trained: {detector_trials.failures[0][1]}")
+    models = [
+        (about["repeat"], fold, model) for about, by_fold in detector_trials.models for fold, model in by_fold.items()
+    ]
+    fold_models = {f"fold_{fold}": model for repeat, fold, model in models if repeat == 1}
+    points = [
+        {"repeat": repeat or None, "fold": fold or None} | point
+        for repeat, fold, model in models
+        for point in model.grid_table()
+    ]
+    keys = [*KEY_COLUMNS, "repeat", "fold", "margin", "probability", "predicted"]
+    predictions = (
+        detector_trials.predictions.with_columns(
+            pl.col("repeat").cast(pl.Int64),
+            predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")),
+        )
+        .select(*keys, pl.exclude(keys))
+        .sort("repeat", "video_id")
+    )
+    return fold_models, predictions, pl.DataFrame(points, schema=GRID_SCHEMA)
 
 
-def train_detector(
-    training_table: pl.DataFrame, grid_search: pl.DataFrame, oof_predictions: pl.DataFrame, svm: dict[str, Any]
-) -> VideoDetector:
-    """Fit and calibrate the final model on all videos; its verdicts are those chosen on out-of-fold scores."""
-    parameters = SvmParameters.model_validate(svm)
-    rows = rows_of(training_table)
-    detector = _fit(rows, grid_search, WHOLE_CORPUS, parameters, rows.share_of_fakes())
+def finish_detector(detector_trials: TrialResults, oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> VideoDetector:
+    """Take the detector that was trained on all videos; its verdicts are chosen on out-of-fold scores."""
+    rates = SvmParameters.model_validate(svm).verdict
+    trained = next(by_fold[ALL_VIDEOS] for _, by_fold in detector_trials.models if ALL_VIDEOS in by_fold)
+    detector = copy(trained)
     detector.verdicts_ = choose_verdicts(
-        labels_of(oof_predictions),
-        oof_predictions["probability"].to_numpy(),
-        groups_of(oof_predictions),
-        oof_predictions["fold"].to_numpy(),
-        parameters.verdict.false_positive_rate,
-        parameters.verdict.false_negative_rate,
+        *_scores(oof_predictions), rates.false_positive_rate, rates.false_negative_rate
     )
     return detector
-
-
-def predict_out_of_fold(training_table: pl.DataFrame, folds: pl.DataFrame, fold_models: FoldModels) -> pl.DataFrame:
-    """Judge every video by the model that has not seen its group.
-
-    Returns
-    -------
-    DataFrame
-        A row a video: video_id, label, group, fold, ``margin`` (of its segments together, positive towards
-        fake), ``probability`` of fake, ``predicted`` label, sorted by video_id.
-    """
-    rows = rows_of(training_table)
-    judged: dict[str, tuple[float, float]] = {}
-    for name, (_, test) in splits_of(training_table, folds).items():
-        judged |= judge(fold_models[name](), rows.take(test))
-    first = folds.filter(pl.col("repeat") == 1).drop("repeat")
-    margins, probability = zip(*(judged[video] for video in first["video_id"]), strict=True)
-    return first.with_columns(margin=pl.Series(margins), probability=pl.Series(probability)).with_columns(
-        predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real"))
-    )
 
 
 def evaluate_folds(
@@ -201,27 +215,30 @@ def evaluate_folds(
     Returns
     -------
     fold_metrics : dict
-        By fold name, the metrics with C, kernel, n_train and n_test.
+        By fold name, for the first repeat, whose models are kept: the metrics with C, kernel, n_train and n_test.
     cv_metrics : DataFrame
-        A row a fold: ``fold``, ``C``, ``kernel``, ``n_train``, ``n_test`` and ``test_…`` for each metric.
+        A row a fold of every repeat: ``repeat``, ``fold``, ``C``, ``kernel``, ``n_train``, ``n_test`` and ``test_…``
+        for each metric, sorted.
     """
+    chosen = {row["fold"]: row for row in grid_search.filter("chosen").iter_rows(named=True)}
+    n_videos = oof_predictions["video_id"].n_unique()
     fold_metrics: dict[str, dict[str, Any]] = {}
     rows = []
-    for fold in sorted(oof_predictions["fold"].unique()):
-        name = f"fold_{fold}"
-        tested = oof_predictions.filter(pl.col("fold") == fold)
-        best = _best_point(grid_search, name)
+    for (repeat, fold), tested in oof_predictions.sort("fold").group_by("repeat", "fold", maintain_order=True):
         about = {
+            "repeat": repeat,
             "fold": fold,
-            "C": best["C"],
-            "kernel": best["kernel"],
-            "n_train": len(oof_predictions) - len(tested),
+            "C": chosen[fold]["C"],
+            "kernel": chosen[fold]["kernel"],
+            "n_train": n_videos - len(tested),
             "n_test": len(tested),
         }
         metrics = classification_metrics(labels_of(tested), tested["probability"].to_numpy())
-        fold_metrics[name] = about | metrics
+        if repeat == 1:
+            fold_metrics[f"fold_{fold}"] = about | metrics
         rows.append(about | {column_of_metric(key): value for key, value in metrics.items()})
-    schema = {"fold": pl.Int64, "C": pl.Float64, "kernel": pl.String, "n_train": pl.Int64, "n_test": pl.Int64}
+    schema = {"repeat": pl.Int64, "fold": pl.Int64, "C": pl.Float64, "kernel": pl.String}
+    schema |= {"n_train": pl.Int64, "n_test": pl.Int64}
     schema |= {key: pl.Float64 for key in rows[0] if key.startswith("test_")}
     return fold_metrics, pl.DataFrame(rows, schema=schema)
 
@@ -234,26 +251,14 @@ def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.
     DataFrame
         A row a rate, as of :func:`fvc_kedro.learning.thresholds.threshold_rows`.
     """
-    rows = threshold_rows(
-        labels_of(oof_predictions),
-        oof_predictions["probability"].to_numpy(),
-        groups_of(oof_predictions),
-        oof_predictions["fold"].to_numpy(),
-        sorted(SvmParameters.model_validate(svm).false_positive_rates),
-    )
-    return pl.DataFrame(rows, schema=THRESHOLD_SCHEMA)
+    rates = sorted(SvmParameters.model_validate(svm).false_positive_rates)
+    return pl.DataFrame(threshold_rows(*_scores(oof_predictions), rates), schema=THRESHOLD_SCHEMA)
 
 
-def _fit(
-    rows: Rows, grid_search: pl.DataFrame, scope: str, parameters: SvmParameters, share_of_fakes: float
-) -> VideoDetector:
-    best, search = _best_point(grid_search, scope), search_of(parameters)
-    return fit_detector(rows, best["kernel"], best["C"], search, parameters.n_calibration_folds, share_of_fakes)
+def _scores(predictions: pl.DataFrame) -> tuple[Any, Any, Any, Any]:
+    """Labels, probabilities, groups and folds of the first repeat.
 
-
-def _best_point(grid_search: pl.DataFrame, scope: str) -> dict[str, Any]:
-    best = grid_search.filter(pl.col("rank") == 1)
-    chosen = best.filter(pl.col("scope") == scope)
-    if chosen.is_empty():
-        chosen = best.filter(pl.col("scope") == WHOLE_CORPUS)
-    return chosen.row(0, named=True)
+    Thresholds are order statistics: the scores of one video in several repeats are not new videos.
+    """
+    first = predictions.filter(repeat=1)
+    return labels_of(first), first["probability"].to_numpy(), groups_of(first), first["fold"].to_numpy()

@@ -1,55 +1,60 @@
-"""Features in; folds, a searched, fitted and judged model for each, and the final detector out."""
+"""Features in; folds, the detector of each with its search, predictions and metrics, and the final detector out."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Node, Pipeline
 
 from fvc_kedro.pipelines.svm_training.nodes import (
     assemble_training_table,
     choose_thresholds,
+    collect_cross_validation,
     evaluate_folds,
+    finish_detector,
     make_folds,
-    predict_out_of_fold,
-    search_folds,
-    train_detector,
-    train_fold_models,
+    plan_cross_validation,
 )
 
 
 def create_pipeline() -> Pipeline:
     """Wire the cross-validated training."""
-    return pipeline(
+    return Pipeline(
         [
-            node(
-                assemble_training_table,
-                ["segment_features", "features_metadata", "scaled_metadata", "scaled_features", "params:svm"],
-                "training_table",
+            Node(
+                func=assemble_training_table,
+                inputs=["segment_features", "scaled_features", "params:svm"],
+                outputs="training_table",
                 name="assemble_training_table",
             ),
-            node(make_folds, ["training_table", "params:svm"], "folds", name="make_folds"),
-            node(search_folds, ["training_table", "folds", "params:svm"], "grid_search", name="search_grid"),
-            node(
-                train_fold_models,
-                ["training_table", "folds", "grid_search", "params:svm"],
-                "fold_models",
-                name="train_fold_models",
+            Node(func=make_folds, inputs=["training_table", "params:svm"], outputs="folds", name="make_folds"),
+            Node(
+                func=plan_cross_validation,
+                inputs=["training_table", "folds", "params:svm", "params:execution"],
+                outputs="detector_trials",
+                name="cross_validate_detector",
             ),
-            node(
-                predict_out_of_fold,
-                ["training_table", "folds", "fold_models"],
-                "oof_predictions",
-                name="predict_out_of_fold",
+            Node(
+                func=collect_cross_validation,
+                inputs="detector_trials",
+                outputs=["fold_models", "oof_predictions", "grid_search"],
+                name="collect_fold_models",
             ),
-            node(
-                evaluate_folds,
-                ["oof_predictions", "grid_search"],
-                ["fold_metrics", "cv_metrics"],
+            Node(
+                func=evaluate_folds,
+                inputs=["oof_predictions", "grid_search"],
+                outputs=["fold_metrics", "cv_metrics"],
                 name="evaluate_folds",
             ),
-            node(choose_thresholds, ["oof_predictions", "params:svm"], "thresholds", name="choose_thresholds"),
-            node(
-                train_detector,
-                ["training_table", "grid_search", "oof_predictions", "params:svm"],
-                "svm_detector",
+            Node(
+                func=choose_thresholds,
+                inputs=["oof_predictions", "params:svm"],
+                outputs="thresholds",
+                name="choose_thresholds",
+            ),
+            Node(
+                func=finish_detector,
+                inputs=["detector_trials", "oof_predictions", "params:svm"],
+                outputs="svm_detector",
                 name="train_detector",
             ),
-        ]
+        ],
+        namespace="svm_training",
+        prefix_datasets_with_namespace=False,
     )
