@@ -1,81 +1,137 @@
-"""Which defaults hold up: families, number of selected features and grid, by nested grouped validation.
+"""Which defaults hold up, within corpora and from one to another.
 
-Run it after `kedro run`:
+Measure each corpus first (`kedro run --pipelines ingestion,feature_engineering --params data_root=…`), then:
 
-    python benchmarks/defaults.py [--data-root data] [--seeds 5]
+    python benchmarks/defaults.py DATA_ROOT [DATA_ROOT ...] [--repeats 3] [--jobs 2] [--only CHOICE ...] > tried.csv
 
-Each choice is searched, fitted and calibrated inside the training part of every fold, on the same folds for all
-choices, over several seeds of the folds. It prints one JSON object: for each choice the mean over the seeds of
-the area under the ROC curve pooled over the out-of-fold videos, and of the mean area within groups.
+Every choice is searched, calibrated and fitted inside the training part of every fold, on the same folds for all
+choices. A row tells the area under the ROC curve of one choice, pooled and its mean within the groups that hold both
+classes: out of fold on one corpus (the mean of the repeats, with its 95 % interval by a bootstrap over groups), or
+trained on one corpus and tested on another. A single small corpus moves by a tenth by luck: look at all of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import csv
+import sys
+import warnings
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import polars as pl
 import yaml
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from fvc_kedro.forensics import feature_names
-from fvc_kedro.learning.cross_validation import out_of_fold
-from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
+from fvc_kedro.learning.cross_validation import cross_validate
+from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.parameters import SvmParameters
-from fvc_kedro.pipelines.svm_training.nodes import make_folds
-from fvc_kedro.pipelines.training_rows import procedure_of, rows_of, splits_of, units_of
+from fvc_kedro.pipelines.evaluation.comparison import repeats_of
+from fvc_kedro.pipelines.svm_training.nodes import assemble_training_table
+from fvc_kedro.pipelines.training_rows import (
+    columns_of_experts,
+    detector_of,
+    draw_folds,
+    groups_of,
+    labels_of,
+    rows_of,
+    splits_of,
+    videos_of,
+)
 
 WHOLE_PICTURE = ["cooccurrence", "spectrum", "sharpness", "noise", "blockiness", "temporal", "dct", "chroma"]
-FAMILIES = {
-    "classic": ["classic"],
-    "whole picture": WHOLE_PICTURE,
-    "region": ["region"],
-    "temporal and region": ["temporal", "region"],
-    "all": [*WHOLE_PICTURE, "region"],
+MOVING = ["region.moving", "region.contrast"]
+ALL = [*WHOLE_PICTURE, "region.face", "region.difference", *MOVING]
+NO_EXPERT = dict.fromkeys(("whole_picture", "face", "difference", "moving"))
+LINEAR = {"grid": {"C": [0.001], "rbf_C": [1], "kernel": ["linear"]}}
+CHOICES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "rbf kernel, C 1": {"grid": {"C": [1], "rbf_C": [1], "kernel": ["rbf"]}},
+    "rbf kernel, C 10": {"grid": {"C": [1], "rbf_C": [10], "kernel": ["rbf"]}},
+    "linear kernel, C 0.001": LINEAR,
+    "linear kernel, C 0.1": {"grid": {"C": [0.1], "rbf_C": [1], "kernel": ["linear"]}},
+    "linear preferred to rbf": {"grid": {"C": [0.001, 0.1], "rbf_C": [1, 10], "kernel": ["linear", "rbf"]}},
+    "hardly whitened": {"shrinkage": 1.0},
+    "shrinkage 0.2": {"shrinkage": 0.2},
+    "shrinkage 0.7": {"shrinkage": 0.7},
+    "shrinkage auto": {"shrinkage": "auto"},
+    "rows of videos": {"unit": "video"},
+    "one expert for all": {"experts": NO_EXPERT | {"all": ALL}},
+    "face and difference in one": {
+        "experts": {"face": None, "difference": None, "faces": ["region.face", "region.difference"]}
+    },
+    "an expert a family": {"experts": NO_EXPERT | {part.replace(".", "_"): [part] for part in ALL}},
+    "without whole_picture": {"experts": {"whole_picture": None}},
+    "without face": {"experts": {"face": None}},
+    "without difference": {"experts": {"difference": None}},
+    "without moving": {"experts": {"moving": None}},
+    "with surround": {"experts": {"moving": [*MOVING, "region.surround"]}},
+    "with bitstream": {"experts": {"whole_picture": [*WHOLE_PICTURE, "bitstream"]}},
 }
-GRIDS = {"C 0.1 to 10": [0.1, 1, 10], "C 0.001 to 10": [0.001, 0.1, 10]}
+HEADER = ["choice", "trained_on", "tested_on", "roc_auc", "roc_auc_low", "roc_auc_high", "mean_group_auc"]
 
 
-def choices() -> dict[str, dict[str, Any]]:
-    """What to try, as changes of the parameters."""
-    return {
-        f"{name}, {n_features or 'all'} features, {grid}": {
-            "families": families,
-            "n_features": n_features,
-            "grid": {"C": GRIDS[grid], "kernel": ["linear", "rbf"]},
-        }
-        for name, families in FAMILIES.items()
-        for n_features in (0, 50)
-        if n_features < len(feature_names(families))
-        for grid in GRIDS
-    }
+def parameters_of(choice: str, n_repeats: int) -> SvmParameters:
+    svm = yaml.safe_load(Path("conf/base/parameters.yml").read_text())["svm"]
+    changes = dict(CHOICES[choice])
+    experts = svm["experts"] | changes.pop("experts", {})
+    return SvmParameters.model_validate(svm | changes | {"experts": experts, "n_repeats": n_repeats})
+
+
+def table_of(root: Path, parameters: SvmParameters) -> pl.DataFrame:
+    segments = pl.read_parquet(root / "04_feature/segment_features.parquet")
+    return assemble_training_table(segments, pl.DataFrame(), parameters.model_dump())
+
+
+def judge(choice: str, train: Path, test: Path, n_repeats: int) -> list[Any]:
+    """One row of the output."""
+    parameters = parameters_of(choice, n_repeats)
+    table = table_of(train, parameters)
+    detector = detector_of(parameters, table.columns, len(table))
+    rows = rows_of(table, columns_of_experts(detector))
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if train == test:
+            folds = draw_folds(videos_of(table), parameters)
+            parts = []
+            for repeat in folds["repeat"].unique().sort():
+                found, _ = cross_validate(rows, splits_of(table, folds, repeat), detector)
+                parts.append(found.with_columns(repeat=pl.lit(repeat)))
+            scores = pl.concat(parts)
+        else:
+            detector.fit(rows.features, rows.y, rows.groups, rows.videos)
+            other = table_of(test, parameters)
+            found = detector.score_videos(other, other["video_id"].to_numpy().astype(np.str_))
+            scores = found.join(videos_of(other), on="video_id").with_columns(repeat=pl.lit(1))
+    videos, probability = repeats_of(scores)
+    groups = groups_of(videos)
+    counts = draw_groups(np.unique(groups).size, 1000, 7)
+    figures = judge_videos(labels_of(videos), probability, groups, counts).figures()
+    numbers = (*figures["roc_auc"], figures["mean_group_auc"][0])
+    return [choice, train.name, test.name, *(f"{number:.3f}" for number in numbers)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--seeds", type=int, default=5, help="splits into folds to average over (default: 5)")
+    parser.add_argument("roots", type=Path, nargs="+", metavar="DATA_ROOT", help="where a corpus was measured into")
+    parser.add_argument("--repeats", type=int, default=3, help="drawings of the folds (default: 3)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--only", nargs="*", choices=list(CHOICES), default=list(CHOICES), metavar="CHOICE")
     arguments = parser.parse_args()
-    svm = yaml.safe_load(Path("conf/base/parameters.yml").read_text())["svm"]
-    segments = pl.read_parquet(arguments.data_root / "04_feature/segment_features.parquet")
-    videos = pl.read_parquet(arguments.data_root / "04_feature/features_metadata.parquet")
-    results = {}
-    for name, changes in tqdm(choices().items(), desc="choices", unit="choice"):
-        figures = []
-        for seed in range(arguments.seeds):
-            parameters = SvmParameters.model_validate(svm | changes | {"seed": seed})
-            table = units_of(segments, videos, parameters.unit)
-            table = table.select("video_id", "label", "group", "segment", *feature_names(parameters.families))
-            folds = make_folds(table, svm | changes | {"seed": seed, "n_repeats": 1})
-            found = out_of_fold(rows_of(table), list(splits_of(table, folds).values()), procedure_of(parameters))
-            scores = found.probability
-            figures.append((roc_auc(found.y, scores), mean_group_auc(found.y, scores, found.groups)))
-        pooled, within = np.mean(figures, axis=0)
-        results[name] = {"roc_auc": round(float(pooled), 3), "mean_group_auc": round(float(within), 3)}
-    print(json.dumps(results, indent=1))
+    pairs = [(root, root) for root in arguments.roots] + list(permutations(arguments.roots, 2))
+    jobs = [(choice, *pair) for choice in arguments.only for pair in pairs]
+    work = joblib.Parallel(arguments.jobs, return_as="generator")
+    writer = csv.writer(sys.stdout)
+    writer.writerow(HEADER)
+    done = work(joblib.delayed(judge)(*job, arguments.repeats) for job in jobs)
+    for row in tqdm(done, total=len(jobs), desc="choices and corpora", file=sys.stderr):
+        writer.writerow(row)
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,17 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory, run_pipeline: RunPipeline) -> dict[str, Any]:
-    """Run the default pipeline on the tiny corpus once; return the parameters that find its results again."""
+def watched_tiny_run(
+    tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory, run_pipeline: RunPipeline
+) -> tuple[dict[str, Any], list[str]]:
+    """Run the default pipeline on the tiny corpus once; return its parameters and Python's warnings."""
     parameters = {"corpus_manifest": str(tiny_corpus), "data_root": str(tmp_path_factory.mktemp("out")), **TINY}
-    run_pipeline(**parameters)
-    return parameters
+    with warnings.catch_warnings(record=True) as caught:
+        run_pipeline(**parameters)
+    return parameters, [f"{one.filename}: {one.category.__name__}: {one.message}" for one in caught]
+
+
+@pytest.fixture(scope="session")
+def tiny_run(watched_tiny_run: tuple[dict[str, Any], list[str]]) -> dict[str, Any]:
+    """Run the default pipeline on the tiny corpus once; return the parameters that find its results again."""
+    return watched_tiny_run[0]

@@ -1,26 +1,38 @@
-"""Made-up tables for the evaluation, under the names of real columns."""
+"""Made-up tables for training and evaluation, under the names of real columns, and detectors trained on them."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 import yaml
 
 from conftest import REPOSITORY
+from fvc_kedro.datasets.trials import TrialResults
 from fvc_kedro.forensics import feature_names
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.ingestion.nodes import INDEX_SCHEMA
-from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, make_folds
+from fvc_kedro.pipelines.svm_training.nodes import (
+    collect_cross_validation,
+    finish_detector,
+    make_folds,
+    plan_cross_validation,
+)
+from fvc_kedro.pipelines.training_rows import detector_of
+from trials import SERIAL, results_of
 
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 SVM = PARAMETERS["svm"] | {
-    "families": ["bitstream", "chroma"],
-    "grid": {"C": [0.1], "kernel": ["linear"]},
+    "experts": {"stream": ["bitstream"], "colour": ["chroma"]},
+    "grid": {"C": [0.1], "rbf_C": [1], "kernel": ["linear"]},
     "n_folds": 3,
     "n_repeats": 2,
-    "search": PARAMETERS["svm"]["search"] | {"n_folds": 2},
-    "n_calibration_folds": 2,
+    "n_inner_folds": 2,
     "outer": "stratified_groups",
 }
 EVALUATION = PARAMETERS["evaluation"] | {"n_bootstrap": 200, "n_permutations": 19, "n_shuffles": 4}
-COLUMNS = feature_names(["bitstream", "chroma"])
+FAMILIES = ("bitstream", "chroma")
+COLUMNS = feature_names(list(FAMILIES))
 
 
 def key_table(n_groups=12, a_group=4, pure=False):
@@ -36,7 +48,7 @@ def key_table(n_groups=12, a_group=4, pure=False):
     )
 
 
-def segments_of(keys, n_segments=2, separation=1.0, family="chroma", seed=0, families=("bitstream", "chroma")):
+def segments_of(keys, n_segments=2, separation=1.0, family="chroma", seed=0, families=FAMILIES):
     """Segments of each video; of all families one alone tells real from fake."""
     generator = np.random.default_rng(seed)
     index = np.repeat(np.arange(len(keys)), n_segments)
@@ -56,22 +68,40 @@ def segments_of(keys, n_segments=2, separation=1.0, family="chroma", seed=0, fam
 
 
 def training_of(segments):
-    return segments.select("video_id", "label", "group", "segment", *COLUMNS)
-
-
-def videos_of(segments):
-    names = [name for name in segments.columns if name not in ("segment", "start_s", "end_s")]
-    return segments.select(names).group_by("video_id", "label", "group", maintain_order=True).mean()
+    """The training table of such segments: every measured column."""
+    return segments.drop("start_s", "end_s")
 
 
 def folds_of(keys, **changes):
     return make_folds(keys, SVM | changes)
 
 
-def grid_of(points=(("linear", 0.1),), scopes=("fold_1", "all")):
-    """Results of a search, the first point the best."""
-    rows = [(scope, *point, 0.7, 0.1, rank, 48) for scope in scopes for rank, point in enumerate(points, start=1)]
-    return pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row")
+def untrained(table, **changes):
+    return detector_of(SvmParameters.model_validate(SVM | changes), table.columns, len(table))
+
+
+class Trained(NamedTuple):
+    """What the training pipeline makes of a training table."""
+
+    table: pl.DataFrame
+    folds: pl.DataFrame
+    trials: TrialResults
+    models: dict[str, VideoDetector]
+    predictions: pl.DataFrame
+    grid: pl.DataFrame
+    detector: VideoDetector
+
+    @property
+    def loaders(self) -> dict[str, Any]:
+        """The fold models as their dataset gives them."""
+        return {name: lambda model=model: model for name, model in self.models.items()}
+
+
+def train(table, svm=SVM):
+    folds = make_folds(table, svm)
+    trials = results_of(plan_cross_validation(table, folds, svm, SERIAL))
+    models, predictions, grid = collect_cross_validation(trials)
+    return Trained(table, folds, trials, models, predictions, grid, finish_detector(trials, predictions, svm))
 
 
 def index_of(keys, **columns):
@@ -82,7 +112,10 @@ def index_of(keys, **columns):
         "bitrate": 80_000.0, "rotation": 0,
     }  # fmt: skip
     table = keys.with_columns(
-        video_path=pl.col("video_id") + ".mp4", sha256=pl.col("video_id"), **{k: pl.lit(v) for k, v in facts.items()}
+        video_path=pl.col("video_id") + ".mp4",
+        sha256=pl.col("video_id"),
+        group_names=pl.format('["{}"]', "group"),
+        **{name: pl.lit(value) for name, value in facts.items()},
     )
     return table.with_columns(**{name: pl.Series(values) for name, values in columns.items()}).select(
         pl.col(name).cast(dtype) for name, dtype in INDEX_SCHEMA.items()

@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from fvc_kedro.execution import Execution, Task, run_tasks
+from fvc_kedro import execution as engines
+from fvc_kedro.execution import DeadWorkerError, Execution, Task, run_all, run_tasks
+from fvc_kedro.parameters import ExecutionParameters
 from fvc_kedro.video import UnusableVideoError
 
 LOCAL = Execution("local", workers=2, timeout_s=3.0)
@@ -38,6 +40,11 @@ def devour():
 
 def hang():
     time.sleep(60)
+
+
+def note(file):
+    file.touch()
+    time.sleep(0.2)
 
 
 def outcomes(tasks, execution):
@@ -98,6 +105,54 @@ def test_the_dearest_start_first():
 
 def test_nothing_to_do_starts_nothing():
     assert outcomes({}, LOCAL) == {}
+
+
+@pytest.mark.parametrize("execution", [LOCAL, SERIAL])
+def test_values_of_trainings_come_back_under_their_names(execution):
+    tasks = {str(number): Task(double, (number,)) for number in range(5)}
+    assert dict(run_all(tasks, execution, "testing")) == {str(number): 2 * number for number in range(5)}
+
+
+@pytest.mark.parametrize("execution", [LOCAL, SERIAL])
+@pytest.mark.parametrize(("broken", "error"), [(stumble, ValueError), (refuse, UnusableVideoError)])
+def test_any_error_of_a_training_stops_the_run(tmp_path, execution, broken, error):
+    tasks = {"broken": Task(broken, (), cost=2.0)}
+    tasks |= {str(number): Task(note, (tmp_path / str(number),)) for number in range(50)}
+    with pytest.raises(error):
+        dict(run_all(tasks, execution, "testing"))
+    n_begun = len(list(tmp_path.iterdir()))
+    assert n_begun < 40
+    time.sleep(1.0)
+    assert len(list(tmp_path.iterdir())) == n_begun  # no worker goes on
+
+
+@pytest.mark.parametrize(("broken", "cause"), [(crash, r"\(exit code 7\)"), (fault, r"\(SIGSEGV\)")])
+def test_a_worker_that_dies_in_a_training_stops_the_run_with_its_cause(broken, cause):
+    with pytest.raises(DeadWorkerError, match=rf"died during a training {cause}.*execution\.workers lower"):
+        dict(run_all({"a": Task(broken, ())}, LOCAL, "testing"))
+
+
+def test_limits_are_for_videos_and_not_for_trainings():
+    tasks = {"long": Task(time.sleep, (1.5,)), "greedy": Task(devour, ())}
+    found = dict(run_all(tasks, Execution("local", workers=1, timeout_s=0.5, memory_mb=1024), "testing"))
+    assert found == {"long": None, "greedy": 2 * 2**30}
+
+
+def run_backwards(tasks, execution):
+    for name in reversed(tasks):
+        yield name, lambda task=tasks[name]: task.function(*task.arguments)
+
+
+def test_an_engine_more_serves_videos_and_trainings_and_is_a_parameter(monkeypatch):
+    monkeypatch.setitem(engines._ENGINES, "cluster", run_backwards)
+    settings = {"engine": "cluster", "workers": 2, "timeout_s": 3.0, "memory_mb": 1024}
+    cluster = ExecutionParameters.model_validate(settings).to_execution()
+    tasks = {name: Task(double, (number,)) for number, name in enumerate("abc")}
+    assert list(run_all(tasks, cluster, "testing")) == [("c", 4), ("b", 2), ("a", 0)]
+    found = list(run_tasks(tasks | {"d": Task(refuse, ())}, cluster, "testing"))
+    assert [name for name, _ in found] == ["d", "c", "b", "a"]
+    assert [outcome.value for _, outcome in found] == [None, 4, 2, 0]
+    assert found[0][1].failure == "no picture in it"
 
 
 def test_all_cores_are_meant_by_minus_one():

@@ -1,10 +1,12 @@
 import copy
+import re
 
 import pytest
 import yaml
 
 from conftest import REPOSITORY
-from fvc_kedro.parameters import ParameterError, check_parameters
+from fvc_kedro.execution import ENGINES
+from fvc_kedro.parameters import RENAMED, ParameterError, check_parameters
 
 DEFAULTS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 
@@ -35,6 +37,12 @@ def test_the_defaults_are_valid():
         ("svm.search.fraction", 0),
         ("svm.search.mode", "none"),
         ("svm.n_fold", 5),
+        ("svm.search.min_videos", 0),
+        ("svm.grid.rbf_C", []),
+        ("svm.grid.kernel", ["rbf", "rbf"]),
+        ("svm.shrinkage", 0),
+        ("svm.shrinkage", "some"),
+        ("svm.n_inner_folds", 1),
         ("svm.grid.kernel", ["logistic"]),
         ("svm.rbf_approximation.above_rows", -1),
         ("svm.rbf_approximation.n_components", 0),
@@ -62,3 +70,74 @@ def test_a_wrong_value_is_named_with_its_place(place, value):
 def test_unknown_and_missing_groups_are_named():
     with pytest.raises(ParameterError, match=r"svmm: there is no such parameter[\s\S]*svm: missing"):
         check_parameters({("svmm" if name == "svm" else name): value for name, value in DEFAULTS.items()})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_there_is_may_be_chosen(engine):
+    check_parameters(changed("execution.engine", engine))
+
+
+@pytest.mark.parametrize(
+    ("old", "value", "new"),
+    [
+        ("svm.families", ["noise"], "svm.experts"),
+        ("svm.n_features", 40, "all columns are used"),
+        ("svm.segment_score", "mean", "the mean over its segments"),
+        ("svm.n_calibration_folds", 3, "svm.n_inner_folds"),
+        ("svm.search.n_folds", 3, "svm.n_inner_folds"),
+    ],
+)
+def test_an_old_name_is_refused_with_what_became_of_it(old, value, new):
+    with pytest.raises(ParameterError) as raised:
+        check_parameters(changed(old, value))
+    (line,) = str(raised.value).splitlines()[1:]
+    assert line.startswith(f"- {old}: there is no such parameter any more; ")
+    assert new in line
+
+
+def test_every_old_name_is_gone_and_the_new_ones_named_exist():
+    for old, new in RENAMED.items():
+        for name in (old, *re.findall(r"svm\.\w+", new)):
+            group = DEFAULTS
+            for step in name.split(".")[:-1]:
+                group = group[step]
+            assert (name.rpartition(".")[2] in group) == (name != old)
+
+
+@pytest.mark.parametrize(
+    ("experts", "message"),
+    [
+        ({"one": ["classical"]}, r"svm\.experts\.one: .*unknown parts \['classical'\]; there are .*'region\.face'"),
+        ({"one": ["region.mouth"]}, r"svm\.experts\.one: .*unknown parts \['region\.mouth'\]"),
+        ({"one": ["noise", "noise"]}, r"svm\.experts\.one: .*stands twice"),
+        ({"one": []}, r"svm\.experts\.one: .*at least 1 item"),
+        ({"one": "noise"}, r"svm\.experts\.one: .*valid list"),
+        ({"probability": ["noise"]}, r"'probability', which names a column of the predictions"),
+        ({"repeat": ["noise"]}, r"'repeat', which names a column of the predictions"),
+        ({"scaled_copy": ["noise"]}, r"may not be named 'scaled_copy'"),
+        ({"Whole picture": ["noise"]}, r"svm\.experts\.Whole picture\S*: .*pattern"),
+        ({"one": ["scaled_copy"]}, r"svm\.experts: \['scaled_copy'\] are not measured: add them to features\.families"),
+        ({"one": ["noise", "faces"], "two": ["dct"]}, "unknown parts"),
+        ({}, "at least one expert"),
+        ({"one": None}, "at least one expert"),
+    ],
+)
+def test_wrong_experts_are_named(experts, message):
+    with pytest.raises(ParameterError, match=message):
+        check_parameters(changed("svm.experts", experts))
+
+
+def test_experts_of_families_that_are_not_measured_are_refused_unless_left_out():
+    parameters = changed("features.families", ["noise", "region"])
+    with pytest.raises(ParameterError, match=r"'chroma'.*are not measured"):
+        check_parameters(parameters)
+    parameters["svm"]["experts"]["whole_picture"] = None
+    check_parameters(parameters)
+    parameters["svm"]["experts"]["whole_picture"] = ["noise"]
+    check_parameters(parameters)
+
+
+def test_without_original_features_no_expert_is_needed():
+    parameters = changed("svm.experts", {"whole_picture": None})
+    parameters["svm"]["feature_sets"] = ["scaled"]
+    check_parameters(parameters)

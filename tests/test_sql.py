@@ -279,7 +279,19 @@ PREDICTIONS = pl.DataFrame(
     ],
     schema=["video_id", "label", "group", "fold", "probability", "predicted"],
     orient="row",
-).with_columns(margin=pl.col("probability") - 0.5)
+).with_columns(margin=pl.col("probability") - 0.5, repeat=pl.lit(1))
+# In the second repeat b1 and c1 are judged otherwise, and folds have other numbers.
+TWICE = pl.concat(
+    [
+        PREDICTIONS,
+        PREDICTIONS.with_columns(
+            repeat=pl.lit(2),
+            fold=pl.col("fold") + 2,
+            probability=pl.Series([0.1, 0.9, 0.1, 0.3, 0.6, 0.4]),
+            predicted=pl.Series(["real", "fake", "real", "real", "fake", "real"]),
+        ),
+    ]
+)
 INDEX = PREDICTIONS.select("video_id", "label", "group").with_columns(
     video_path=pl.concat_str("video_id", pl.lit(".mp4")),
     manipulation=pl.when(pl.col("label") == "real").then(pl.lit("none")).otherwise(pl.lit("splice")),
@@ -296,11 +308,39 @@ def test_worst_groups_come_first(made):
     assert [row["roc_auc"] for row in rows[1:]] == [1.0, None]
 
 
-def test_repeats_of_a_video_are_one_video(made):
-    twice = pl.concat([PREDICTIONS.with_columns(repeat=pl.lit(n)) for n in (1, 2)])
-    for name in ("worst_groups", "resolution_against_error"):
-        tables = {"corpus_index": INDEX}
-        assert made(name, oof_predictions=twice, **tables) == made(name, oof_predictions=PREDICTIONS, **tables)
+def test_groups_are_ranked_within_each_repeat_and_count_a_video_once(made):
+    rows = {row["group"]: row for row in made("worst_groups", oof_predictions=TWICE)}
+    # b1 is right in one repeat of two; of the pairs of b, 0.5 of 2 are ranked right in the first and 2 in the second.
+    expected = {"n_videos": 3, "n_real": 1, "n_fake": 2, "real_called_fake": 0.5, "fake_called_real": 0.5}
+    assert rows["b"] == pytest.approx(expected | {"group": "b", "error_rate": 0.5, "roc_auc": (0.25 + 1) / 2})
+    assert (rows["c"]["n_videos"], rows["c"]["error_rate"]) == (1, 0.5)
+
+
+QUESTIONS_ON_PREDICTIONS = [
+    "calibration",
+    "experts",
+    "manipulations_missed",
+    "most_confident_mistakes",
+    "resolution_against_error",
+    "worst_groups",
+]
+
+
+def test_every_question_on_predictions_is_listed_here():
+    asking = {name for name, question in ready_questions().items() if "oof_predictions" in question.query}
+    assert asking == set(QUESTIONS_ON_PREDICTIONS)
+
+
+@pytest.mark.parametrize("name", QUESTIONS_ON_PREDICTIONS)
+def test_a_video_of_three_equal_repeats_counts_as_one(made, name):
+    predictions = PREDICTIONS.with_columns(face=pl.col("margin"))
+    thrice = pl.concat([predictions.with_columns(repeat=pl.lit(n)) for n in (1, 2, 3)])
+    first, more = (made(name, oof_predictions=table, corpus_index=INDEX) for table in (predictions, thrice))
+    assert first
+    for row, same in zip(first, more, strict=True):
+        numbers = {key for key, value in row.items() if isinstance(value, float)}
+        assert {key: row[key] for key in numbers} == pytest.approx({key: same[key] for key in numbers})
+        assert {key: row[key] for key in row.keys() - numbers} == {key: same[key] for key in row.keys() - numbers}
 
 
 def test_resolution_is_the_shorter_side_in_bands_from_low_to_high(made):
@@ -313,9 +353,27 @@ def test_resolution_is_the_shorter_side_in_bands_from_low_to_high(made):
     assert rows[1]["brier"] == pytest.approx(0.01)
 
 
+def test_errors_by_resolution_are_means_over_the_repeats(made):
+    rows = made("resolution_against_error", oof_predictions=TWICE, corpus_index=INDEX)
+    last = rows[-1]
+    assert (last["short_side"], last["n_videos"]) == ("1080 and more", 1)
+    assert last["error_rate"] == 0.0
+    small = rows[0]
+    assert (small["n_videos"], small["n_real"], small["n_fake"]) == (3, 1, 2)
+    assert small["brier"] == pytest.approx((0.8**2 + 0.1**2 + 2 * 0.7**2 + 0 + 0.6**2) / 6)
+
+
 def test_the_surest_mistakes_come_first(made):
     rows = made("most_confident_mistakes", oof_predictions=PREDICTIONS, corpus_index=INDEX)
     assert [row["video_path"] for row in rows] == ["b1.mp4", "b2.mp4"]
+    assert [row["folds"] for row in rows] == [[2], [2]]
+
+
+def test_a_mistake_is_one_of_the_mean_over_the_repeats(made):
+    rows = made("most_confident_mistakes", oof_predictions=TWICE, corpus_index=INDEX)
+    # b1 (0.8, then 0.1) and c1 (1.0, then 0.4) are right on average.
+    assert [(row["video_path"], row["wrong"], row["folds"]) for row in rows] == [("b2.mp4", 1.0, [2, 4])]
+    assert rows[0]["probability_of_fake"] == pytest.approx(0.3)
 
 
 def test_manipulations_that_pass_come_first(made):
@@ -326,10 +384,98 @@ def test_manipulations_that_pass_come_first(made):
     ]
 
 
+def test_manipulations_count_each_video_once_with_its_mean_over_the_repeats(made):
+    fake, real = made("manipulations_missed", oof_predictions=TWICE, corpus_index=INDEX)
+    assert (fake["n_videos"], real["n_videos"]) == (4, 2)
+    assert fake["called_fake"] == pytest.approx((1 + 0 + 1 + 0.5) / 4)
+    assert fake["mean_probability_of_fake"] == pytest.approx((0.9 + 0.3 + 0.7 + 0.7) / 4)
+    assert fake["median_probability_of_fake"] == pytest.approx(0.7)
+    assert real["called_fake"] == pytest.approx(0.25)
+
+
 def test_calibration_has_a_row_a_tenth_and_one_is_in_the_last(made):
     rows = made("calibration", oof_predictions=PREDICTIONS)
-    assert [(row["probability_from"], row["n_verdicts"]) for row in rows] == [(0.1, 1), (0.3, 1), (0.8, 2), (0.9, 2)]
+    assert [(row["probability_from"], row["n_videos"]) for row in rows] == [(0.1, 1), (0.3, 1), (0.8, 2), (0.9, 2)]
     assert rows[2]["share_of_fake"] == 0.5
+
+
+def test_calibration_parts_the_videos_over_the_tenths_of_their_repeats(made):
+    rows = {row["probability_from"]: row for row in made("calibration", oof_predictions=TWICE)}
+    assert {tenth: row["n_videos"] for tenth, row in rows.items()} == {
+        0.1: 1.5, 0.3: 1.0, 0.4: 0.5, 0.6: 0.5, 0.8: 1.0, 0.9: 1.5
+    }  # fmt: skip
+    assert rows[0.1]["mean_probability"] == pytest.approx(0.1)
+    assert rows[0.9]["mean_probability"] == pytest.approx((0.9 + 0.9 + 1.0) / 3)
+    assert rows[0.8]["share_of_fake"] == 0.5
+
+
+def test_experts_are_told_by_what_they_add_on_fakes_and_on_real_videos(made):
+    # The videos are a1 (real), a2 (fake), b1 (real), b2, b3, c1 (fake), twice.
+    evidence = {
+        "weak": [0.0] * 12,
+        "strong": [-2.0, 3, -1, 1, 1, 1, -2, 3, -3, 1, 1, None],
+        "absent": pl.Series([None] * 12, dtype=pl.Float64),
+        "on fakes": [None, 1.0, None, 2, 3, 4, None, 1.0, None, 2, 3, 4],
+    }
+    rows = made("experts", oof_predictions=TWICE.with_columns(**{name: pl.Series(v) for name, v in evidence.items()}))
+    assert [row["expert"] for row in rows] == ["strong", "weak", "absent", "on fakes"]
+    strong, weak, absent, on_fakes = rows
+    assert strong["evidence_on_fake"] == pytest.approx((3 + 1 + 1 + 1) / 4)
+    assert strong["evidence_on_real"] == pytest.approx((-2 - 2) / 2)
+    assert [strong[name] for name in ("abstains", "abstains_on_fake", "abstains_on_real")] == [0.5 / 6, 0.5 / 4, 0.0]
+    assert (weak["evidence_on_fake"], weak["abstains"]) == (0.0, 0.0)
+    assert (absent["evidence_on_fake"], absent["evidence_on_real"], absent["abstains"]) == (None, None, 1.0)
+    assert (on_fakes["evidence_on_fake"], on_fakes["evidence_on_real"]) == (2.5, None)
+    assert (on_fakes["abstains_on_fake"], on_fakes["abstains_on_real"]) == (0.0, 1.0)
+
+
+def test_class_balance_names_the_fold_of_each_repeat_and_counts_a_video_once(made):
+    videos = PREDICTIONS.select("video_id", "label", "group", "fold")
+    folds = pl.concat(
+        [videos.with_columns(pl.lit(repeat).alias("repeat"), pl.col("fold") + 2 * (repeat - 1)) for repeat in (1, 2, 3)]
+    )
+    rows = made("class_balance", folds=folds.sample(fraction=1.0, shuffle=True, seed=1))
+    assert [tuple(row.values()) for row in rows] == [
+        ("b", 3, 1, 2, [2, 4, 6]),
+        ("a", 2, 1, 1, [1, 3, 5]),
+        ("c", 1, 0, 1, [2, 4, 6]),
+    ]
+
+
+def test_grid_choices_are_told_for_each_search_with_the_final_one_last(made):
+    points = [
+        # repeat, fold, kernel, C, mean, std, chosen
+        (2, 3, "rbf", 1.0, 0.80, 0.05, False),
+        (2, 3, "rbf", 10.0, 0.90, 0.04, True),
+        (2, 3, "linear", 0.1, 0.85, 0.03, False),
+        (None, None, "rbf", 1.0, 0.70, 0.02, True),
+        (None, None, "linear", 0.1, 0.71, 0.01, False),
+        (1, 2, "linear", 0.1, 0.60, 0.06, True),
+    ]
+    columns = ["repeat", "fold", "kernel", "C", "mean_roc_auc", "std_roc_auc", "chosen"]
+    grid = pl.DataFrame(points, schema=columns, orient="row").with_columns(n_videos=pl.lit(40))
+    rows = made("grid_choices", grid_search=grid)
+    assert [(row["repeat"], row["fold"], row["n_points"]) for row in rows] == [(1, 2, 1), (2, 3, 3), (None, None, 2)]
+    assert [(row["kernel"], row["C"], row["std_roc_auc"]) for row in rows] == [
+        ("linear", 0.1, 0.06),
+        ("rbf", 10.0, 0.04),
+        ("rbf", 1.0, 0.02),
+    ]
+    assert rows[0]["lead_over_best_other"] is None
+    assert [row["lead_over_best_other"] for row in rows[1:]] == pytest.approx([0.05, -0.01])
+
+
+def test_fold_stability_is_over_the_folds_of_all_repeats(made):
+    names = ["average_precision", "f1", "accuracy", "balanced_accuracy", "brier", "log_loss"]
+    results = pl.DataFrame({"repeat": [1, 1, 2, 2], "fold": [1, 2, 3, 4], "test_roc_auc": [0.5, None, 0.9, 0.7]})
+    results = results.with_columns(pl.lit(0.25).alias(f"test_{name}") for name in names)
+    rows = {row["metric"]: row for row in made("fold_stability", results=results)}
+    assert len(rows) == 7
+    assert rows["test_roc_auc"] == pytest.approx(
+        {"metric": "test_roc_auc", "n_folds": 3, "mean": 0.7, "std": 0.2, "lowest": 0.5, "highest": 0.9}
+        | {"lowest_in_fold": 1, "highest_in_fold": 3}
+    )
+    assert (rows["test_f1"]["n_folds"], rows["test_f1"]["std"]) == (4, 0.0)
 
 
 def test_failures_are_counted_by_what_stands_before_the_colon(made):
@@ -445,19 +591,30 @@ def test_groups_agree_with_the_headline(tiny, table):
 def test_class_balance_agrees_with_the_corpus(tiny):
     rows = tiny("class_balance")
     assert [(row["group"], row["n_real"], row["n_fake"]) for row in rows] == [(f"group {n}", 1, 1) for n in range(6)]
-    assert all(len(row["folds"]) >= 1 for row in rows)
-
-
-def test_grid_choices_are_the_best_points(tiny, table):
-    best = table("grid_search").filter(rank=1)
-    rows = tiny("grid_choices")
-    assert rows[-1]["scope"] == "all"
     for row in rows:
-        chosen = best.filter(scope=row["scope"]).row(0, named=True)
-        assert {name: row[name] for name in ("kernel", "C", "mean_roc_auc")} == {
-            name: chosen[name] for name in ("kernel", "C", "mean_roc_auc")
-        }
-        assert row["lead_over_second"] >= 0
+        first, second = row["folds"]
+        assert first in (1, 2, 3)
+        assert second in (4, 5, 6)
+
+
+def test_grid_choices_are_the_chosen_points(tiny, table):
+    names = ["repeat", "fold", "kernel", "C", "mean_roc_auc", "std_roc_auc", "n_videos"]
+    chosen = table("grid_search").filter("chosen").sort("fold", nulls_last=True)
+    assert [[row[name] for name in names] for row in tiny("grid_choices")] == [
+        list(row) for row in chosen[names].rows()
+    ]
+    assert len(chosen) == 7
+
+
+def test_experts_agree_with_polars(tiny, table):
+    predictions = table("oof_predictions")
+    rows = {row["expert"]: row for row in tiny("experts")}
+    assert set(rows) == set(predictions.columns[8:])
+    for expert, row in rows.items():
+        for label in ("fake", "real"):
+            evidence = predictions.filter(label=label)[expert]
+            assert row[f"evidence_on_{label}"] == pytest.approx(evidence.mean())
+            assert row[f"abstains_on_{label}"] == evidence.is_null().mean()
 
 
 def test_the_strongest_feature_agrees_with_polars(tiny, table):

@@ -7,7 +7,7 @@ from fvc_kedro.datasets.trials import TrialsDataset
 SERIAL = {"engine": "serial", "workers": -1, "timeout_s": 60, "memory_mb": 4096}
 
 
-def outcomes(batch):
+def results_of(batch):
     with TemporaryDirectory() as folder:
         dataset = TrialsDataset(path=folder, batch="test")
         dataset.save(batch)

@@ -102,12 +102,13 @@ def sql(
 def features() -> None:
     """Print every feature with definition, unit, invariance, cost and source, as Markdown."""
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
+    from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     bootstrap_project(project)
     with KedroSession.create(project_path=project) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
-        click.echo(features_markdown(context.params["svm"]["families"]), nl=False)
+        click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
 
 
 def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str, Any]:

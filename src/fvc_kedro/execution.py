@@ -13,8 +13,9 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import as_completed
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FRAMES_AHEAD = 4
+
+
+class DeadWorkerError(RuntimeError):
+    """A worker process died during a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +124,35 @@ def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str)
 def run_all(tasks: Mapping[str, Task], execution: Execution, description: str) -> Iterator[tuple[str, Any]]:
     """Run trainings and yield each value when it is there, in no particular order, with a progress bar.
 
-    The limits of time and memory, which are meant for videos, do not apply. The first error stops the run.
+    The limits of time and memory, which are meant for videos, do not apply. The first error stops the run, and the
+    workers with it.
+
+    Raises
+    ------
+    DeadWorkerError
+        If a worker process dies.
     """
     unlimited = replace(execution, timeout_s=None, memory_mb=None)
-    for name, result in _with_progress(tasks, unlimited, description, "training"):
-        yield name, result()
+    with closing(_with_progress(tasks, unlimited, description, "training")) as results:
+        for name, result in results:
+            try:
+                value = result()
+            except ProcessExpired as error:
+                raise DeadWorkerError(
+                    f"a worker process died during a training ({_cause_of_death(error.exitcode)}), as one does that "
+                    "runs out of memory: set execution.workers lower. The next run takes up where this one was"
+                ) from error
+            yield name, value
 
 
 def _with_progress(
     tasks: Mapping[str, Task], execution: Execution, description: str, unit: str
-) -> Iterator[tuple[str, Callable[[], Any]]]:
+) -> Generator[tuple[str, Callable[[], Any]]]:
     if not tasks:
         return
-    with tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True) as progress:
-        for named_result in _ENGINES[execution.engine](tasks, execution):
+    progress = tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True)
+    with progress, closing(_ENGINES[execution.engine](tasks, execution)) as results:
+        for named_result in results:
             progress.update()
             yield named_result
 
@@ -145,7 +165,10 @@ def _outcome(name: str, result: Callable[[], Any], timeout_s: float | None) -> O
     except TimeoutError:
         return Outcome(failure=f"gave no result within the time limit of {timeout_s:g} s (execution.timeout_s)")
     except ProcessExpired as error:
-        return Outcome(failure=_cause_of_death(error.exitcode))
+        cause = _cause_of_death(error.exitcode)
+        return Outcome(
+            failure=f"the worker process died ({cause}), as a decoder does that meets what it was not written for"
+        )
     except MemoryError:
         return Outcome(failure="needs more memory than a worker may take (execution.memory_mb)")
     except Exception as error:
@@ -155,18 +178,17 @@ def _outcome(name: str, result: Callable[[], Any], timeout_s: float | None) -> O
 
 def _cause_of_death(exit_code: int) -> str:
     try:
-        cause = signal.Signals(-exit_code).name
+        return signal.Signals(-exit_code).name
     except ValueError:
-        cause = f"exit code {exit_code}"
-    return f"the worker process died ({cause}), as a decoder does that meets what it was not written for"
+        return f"exit code {exit_code}"
 
 
-def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Generator[tuple[str, Callable[[], Any]]]:
     for name, task in tasks.items():
         yield name, partial(task.function, *task.arguments)
 
 
-def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Generator[tuple[str, Callable[[], Any]]]:
     dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
     n_workers = min(execution.n_workers, len(tasks))
     pool = ProcessPool(
@@ -205,8 +227,8 @@ def _process_context() -> Any:
     return context
 
 
-_ENGINES: dict[str, Callable[[Mapping[str, Task], Execution], Iterator[tuple[str, Callable[[], Any]]]]] = {
+_ENGINES: dict[str, Callable[[Mapping[str, Task], Execution], Generator[tuple[str, Callable[[], Any]]]]] = {
     "local": _run_locally,
     "serial": _run_serially,
 }
-ENGINES = tuple(_ENGINES)
+ENGINES = _ENGINES.keys()

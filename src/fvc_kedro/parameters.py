@@ -28,6 +28,7 @@ def _known_once(families: list[str]) -> list[str]:
 
 def _no_column(name: str) -> str:
     taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", "scaled_copy"}
+    taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}  # joined to them
     if name in taken:
         raise ValueError(f"an expert may not be named {name!r}, which names a column of the predictions already")
     return name
@@ -188,6 +189,11 @@ class SvmParameters(Parameters):
         """Parts of each expert; one that is null is left out."""
         return {name: parts for name, parts in self.experts.items() if parts is not None}
 
+    @property
+    def families(self) -> set[str]:
+        """Families that any expert sees, whole or in part."""
+        return {part.partition(".")[0] for parts in self.parts_by_expert.values() for part in parts}
+
 
 class EvaluationParameters(Parameters):
     """How sure the results are, and what they stand up to."""
@@ -297,8 +303,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 def _unmeasured(parameters: Mapping[str, Any]) -> list[str]:
     svm = SvmParameters.model_validate(parameters["svm"])
     measured = FeatureParameters.model_validate(parameters["features"]).families
-    wanted = {part.partition(".")[0] for parts in svm.parts_by_expert.values() for part in parts}
-    missing = sorted(wanted - set(measured)) if "original" in svm.feature_sets else []
+    missing = sorted(svm.families - set(measured)) if "original" in svm.feature_sets else []
     return [f"svm.experts: {missing} are not measured: add them to features.families"] if missing else []
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import joblib
@@ -6,9 +7,10 @@ import polars as pl
 import pytest
 import yaml
 
-from conftest import REPOSITORY
-from fvc_kedro.forensics import feature_names
+from conftest import REPOSITORY, TINY
+from fvc_kedro.forensics import columns_of
 from fvc_kedro.learning.folds import assert_disjoint
+from fvc_kedro.pipelines.reporting.plots import PLOTS
 
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 
@@ -44,6 +46,13 @@ def table(parameters, name):
     return pl.read_parquet(Path(parameters["data_root"]) / f"{name}.parquet")
 
 
+@pytest.fixture
+def copied(tiny_run, tmp_path):
+    """Parameters of the tiny run, with its results in a folder of their own."""
+    shutil.copytree(tiny_run["data_root"], tmp_path / "out", ignore=shutil.ignore_patterns("mlartifacts"))
+    return tiny_run | {"data_root": str(tmp_path / "out")}
+
+
 def bytes_of_tables(root):
     return {name: (Path(root) / f"{name}.parquet").read_bytes() for name in TABLES}
 
@@ -52,9 +61,14 @@ def test_every_video_of_the_corpus_is_indexed_measured_scaled_and_predicted(tiny
     for name in ("02_intermediate/corpus_index", "04_feature/features_metadata", "03_primary/scaled_metadata"):
         assert table(tiny_run, name)["video_id"].n_unique() == 12
     predictions = table(tiny_run, "07_model_output/oof_predictions")
-    assert predictions["video_id"].is_sorted()
-    assert predictions["video_id"].n_unique() == 12
-    assert predictions.select("margin", "probability").null_count().sum_horizontal().item() == 0
+    assert [part["video_id"].n_unique() for part in predictions.partition_by("repeat")] == [12, 12]
+    assert len(predictions) == 24
+    assert predictions.equals(predictions.sort("repeat", "video_id"))
+    assert predictions.select("margin", "probability", "whole_picture").null_count().sum_horizontal().item() == 0
+
+
+def test_the_default_run_warns_of_nothing(watched_tiny_run):
+    assert watched_tiny_run[1] == []
 
 
 def test_blur_is_told_from_sharpness(tiny_run):
@@ -67,11 +81,28 @@ def test_blur_is_told_from_sharpness(tiny_run):
 def test_folds_keep_groups_whole(tiny_run):
     repeats = table(tiny_run, "05_model_input/folds")
     assert repeats["repeat"].unique().sort().to_list() == [1, 2]
-    assert repeats["fold"].unique().sort().to_list() == [1, 2, 3]
-    for repeat, fold in ((repeat, fold) for repeat in (1, 2) for fold in (1, 2, 3)):
+    for repeat, numbers in ((1, [1, 2, 3]), (2, [4, 5, 6])):
         folds = repeats.filter(pl.col("repeat") == repeat)
-        test = (folds["fold"] == fold).to_numpy()
-        assert_disjoint(folds["group"].to_numpy().astype(str), (~test).nonzero()[0], test.nonzero()[0])
+        assert folds["fold"].unique().sort().to_list() == numbers
+        for fold in numbers:
+            test = (folds["fold"] == fold).to_numpy()
+            assert_disjoint(folds["group"].to_numpy().astype(str), (~test).nonzero()[0], test.nonzero()[0])
+    predictions = table(tiny_run, "07_model_output/oof_predictions")
+    keys = ["video_id", "label", "group", "repeat", "fold"]
+    assert predictions.select(keys).equals(repeats.select(keys).sort("repeat", "video_id"))
+
+
+def test_metrics_and_searches_are_those_of_the_folds_of_all_repeats(tiny_run):
+    metrics, searches = table(tiny_run, "07_model_output/cv_metrics"), table(tiny_run, "06_models/svm/grid_search")
+    assert metrics.select("repeat", "fold").rows() == [(1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (2, 6)]
+    assert (metrics["n_train"] + metrics["n_test"]).to_list() == [12] * 6
+    chosen = searches.filter("chosen").sort("fold", nulls_last=True)
+    assert chosen["fold"].to_list() == [1, 2, 3, 4, 5, 6, None]
+    assert (
+        chosen.head(6).select("repeat", "fold", "kernel", "C").equals(metrics.select("repeat", "fold", "kernel", "C"))
+    )
+    grid = PARAMETERS["svm"]["grid"]
+    assert len(searches) == 7 * (len(grid["C"]) + len(grid["rbf_C"]))
 
 
 def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
@@ -80,8 +111,12 @@ def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
     for folder in ("fold_1", "fold_2", "fold_3", "final"):
         model = joblib.load(root / folder / "model.joblib")
         assert model.predict_proba(features).shape == (12, 2)
-        assert list(model.feature_names_in_) == feature_names(PARAMETERS["svm"]["families"])
+        assert {name: list(columns) for name, columns in model.experts.items()} == {
+            name: columns_of(parts) for name, parts in PARAMETERS["svm"]["experts"].items()
+        }
+        assert set(model.feature_names_in_) == {name for columns in model.experts.values() for name in columns}
         assert set(model.feature_names_in_) < set(features.columns)
+    assert not (root / "fold_4").exists()
     for fold in (1, 2, 3):
         metrics = json.loads((root / f"fold_{fold}" / "metrics.json").read_text())
         assert {"f1_score", "roc_auc", "brier", "C", "kernel", "n_train", "n_test"} <= set(metrics)
@@ -89,11 +124,7 @@ def test_fold_models_are_whole_scikit_learn_objects(tiny_run):
 
 def test_plots_are_written(tiny_run):
     folder = Path(tiny_run["data_root"]) / "08_reporting"
-    expected = {
-        Path(entry["filepath"]).name
-        for name, entry in yaml.safe_load((REPOSITORY / "conf/base/catalog.yml").read_text()).items()
-        if name.endswith(("_plot", "_thumbnails", "_map")) and not name.startswith("other_")
-    }
+    expected = {f"{name.removesuffix('_plot')}.png" for name in PLOTS}
     assert {path.name for path in folder.glob("*.png")} == expected
     assert len(expected) == 15
     assert all((folder / name).stat().st_size > 3000 for name in expected)
@@ -117,29 +148,56 @@ def test_a_second_run_makes_and_measures_nothing_again(tiny_run, run_pipeline):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_fewer_folds_leave_no_stale_ones(tiny_corpus, tmp_path, tiny_run, run_pipeline):
-    parameters = tiny_run | {"data_root": str(tmp_path)}
-    run_pipeline(**parameters)
-    run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 2}}))
-    found = sorted(path.relative_to(tmp_path / "06_models/svm").as_posix() for path in tmp_path.rglob("fold_*/*"))
+def test_fewer_folds_leave_no_stale_ones(copied, run_pipeline):
+    run_pipeline("svm_training", **(copied | {"svm": {"n_folds": 2}}))
+    root = Path(copied["data_root"]) / "06_models/svm"
+    found = sorted(path.relative_to(root).as_posix() for path in root.rglob("fold_*/*"))
     assert found == ["fold_1/metrics.json", "fold_1/model.joblib", "fold_2/metrics.json", "fold_2/model.joblib"]
-    assert (tmp_path / "06_models/svm/final/model.joblib").exists()
+    assert (root / "final/model.joblib").exists()
 
 
-def test_both_feature_sets_are_trained_on(tiny_run, run_pipeline, tmp_path):
-    import shutil
+def test_training_makes_no_scaled_copies(tiny_corpus, tmp_path, run_pipeline):
+    parameters = TINY | {"corpus_manifest": str(tiny_corpus), "data_root": str(tmp_path)}
+    run_pipeline("ingestion", "feature_engineering", "svm_training", **parameters)
+    assert not (tmp_path / "03_primary").exists()
+    assert not [path for path in tmp_path.rglob("*") if "scaled" in path.name]
+    assert joblib.load(tmp_path / "06_models/svm/final/model.joblib").experts_["whole_picture"] is not None
 
-    shutil.copytree(tiny_run["data_root"], tmp_path / "out")
-    parameters = tiny_run | {"data_root": str(tmp_path / "out")}
-    run_pipeline("svm_training", **(parameters | {"svm": {"n_folds": 3, "feature_sets": ["original", "scaled"]}}))
-    columns = table(parameters, "05_model_input/training_table").columns
-    assert "temporal_difference_mean" in columns
-    assert "scaled_edge_density" in columns
+
+def test_copies_are_made_by_default_and_measured_where_they_are_trained_on(copied, run_pipeline):
+    root = Path(copied["data_root"])
+    assert len(list(root.glob("03_primary/scaled_videos/*.mp4"))) == 12
+    measured = root / "04_feature/scaled_measurements"
+    assert not list(measured.glob("*/*"))
+    assert table(copied, "04_feature/scaled_features").is_empty()
+    assert table(copied, "04_feature/failed_scaled_videos").is_empty()
+    both = copied | {"svm": TINY["svm"] | {"feature_sets": ["original", "scaled"]}}
+    with pytest.raises(Exception, match=r"no scaled copy was measured: kedro run --pipelines scaling"):
+        run_pipeline("svm_training", **both)
+    run_pipeline("scaling", "svm_training", **both)
+    assert len(table(copied, "04_feature/scaled_features")) == 12
+    assert list(measured.glob("*/*"))
+    columns = table(copied, "05_model_input/training_table").columns
+    assert {"temporal_difference_mean", "scaled_edge_density"} < set(columns)
+    evidence = table(copied, "07_model_output/oof_predictions")["scaled_copy"]
+    assert evidence.null_count() == 0
+    detector = joblib.load(root / "06_models/svm/final/model.joblib")
+    assert set(detector.experts["scaled_copy"]) == {name for name in columns if name.startswith("scaled_")}
+
+
+def test_a_second_training_computes_nothing_again(copied, run_pipeline):
+    def kept():
+        return {path: path.stat().st_mtime_ns for path in Path(copied["data_root"]).rglob("trials/*/*.joblib")}
+
+    before, model = kept(), Path(copied["data_root"]) / "06_models/svm/fold_1/model.joblib"
+    assert len(before) >= 7
+    model.unlink()
+    run_pipeline("svm_training", **copied)
+    assert kept() == before
+    assert model.exists()
 
 
 def test_a_run_writes_only_under_its_data_root(tiny_corpus, tmp_path, project, run_pipeline):
-    from conftest import TINY
-
     def tree(folder):
         return {path.as_posix() for path in folder.rglob("*") if ".viz" not in path.parts}
 
@@ -150,10 +208,6 @@ def test_a_run_writes_only_under_its_data_root(tiny_corpus, tmp_path, project, r
 
 
 def test_broken_videos_cost_only_themselves(tiny_corpus, tmp_path, run_pipeline):
-    import shutil
-
-    from conftest import TINY
-
     shutil.copytree(tiny_corpus.parent, tmp_path / "corpus")
     videos = tmp_path / "corpus/videos"
     whole = (videos / "0_real.mp4").read_bytes()
@@ -193,8 +247,6 @@ def test_broken_videos_cost_only_themselves(tiny_corpus, tmp_path, run_pipeline)
     ],
 )
 def test_a_wrong_manifest_stops_the_run_with_a_remedy(content, message, tmp_path, run_pipeline):
-    from conftest import TINY
-
     manifest = tmp_path / "manifest.csv"
     manifest.write_text(content)
     with pytest.raises(Exception, match=message):
@@ -202,9 +254,18 @@ def test_a_wrong_manifest_stops_the_run_with_a_remedy(content, message, tmp_path
     assert not (tmp_path / "out/04_feature").exists()
 
 
-def test_wrong_parameters_stop_the_run(tmp_path, run_pipeline):
-    with pytest.raises(Exception, match=r"svm\.n_folds.*got 1"):
-        run_pipeline(data_root=str(tmp_path), svm={"n_folds": 1})
+@pytest.mark.parametrize(
+    ("svm", "message"),
+    [
+        ({"n_folds": 1}, r"svm\.n_folds.*got 1"),
+        ({"families": ["noise"]}, r"svm\.families: .* any more; svm\.experts names"),
+        ({"search": {"n_folds": 3}}, r"svm\.search\.n_folds: .* any more; svm\.n_inner_folds"),
+        ({"experts": {"face": ["region.mouth"]}}, r"svm\.experts\.face.*unknown parts \['region\.mouth'\]"),
+    ],
+)
+def test_wrong_parameters_stop_the_run(svm, message, tmp_path, run_pipeline):
+    with pytest.raises(Exception, match=message):
+        run_pipeline(data_root=str(tmp_path), svm=svm)
     assert not (tmp_path / "02_intermediate").exists()
 
 
@@ -217,20 +278,23 @@ def test_missing_inputs_name_the_pipeline_that_makes_them(tmp_path, run_pipeline
         run_pipeline("ingestion", corpus_manifest=str(tmp_path / "absent.csv"))
 
 
-def test_families_are_ablated_in_a_run(tiny_run, run_pipeline, tmp_path):
-    import shutil
-
-    shutil.copytree(tiny_run["data_root"], tmp_path / "out")
-    svm = {"n_folds": 3, "families": ["noise", "blockiness"], "grid": {"C": [1], "kernel": ["linear"]}}
+def test_parts_are_ablated_in_a_run(copied, run_pipeline):
+    experts = dict.fromkeys(PARAMETERS["svm"]["experts"]) | {"noise": ["noise"], "blocks": ["blockiness", "dct"]}
+    svm = {"n_folds": 3, "n_repeats": 2, "experts": experts, "grid": {"C": [1], "kernel": ["linear"]}}
     evaluation = {"n_bootstrap": 100, "n_permutations": 3, "max_rows": 100, "learning_curve": [0.6]}
-    parameters = tiny_run | {"data_root": str(tmp_path / "out"), "svm": svm, "evaluation": evaluation}
+    parameters = copied | {"svm": svm, "evaluation": evaluation}
     run_pipeline("svm_training", "evaluation", "reporting", **parameters)
+    assert table(parameters, "07_model_output/oof_predictions").columns[8:] == ["noise", "blocks"]
     ablation = table(parameters, "08_reporting/family_ablation")
-    assert set(ablation.filter(pl.col("kind") == "left out")["features"]) == {"noise", "blockiness"}
-    assert set(ablation.filter(pl.col("kind") == "alone")["features"]) >= set(PARAMETERS["features"]["families"])
+    assert set(ablation.filter(pl.col("kind") == "left out")["features"]) == {"noise", "blocks"}
+    # A choice that no group has values for is left out, as the faces of the tiny corpus are.
+    never_missing = set(PARAMETERS["features"]["families"]) - {"region"}
+    assert set(ablation.filter(pl.col("kind") == "alone")["features"]) >= never_missing | {"blocks"}
+    assert len(table(parameters, "08_reporting/permutation_test")) == 4
+    assert not table(parameters, "08_reporting/learning_curve").is_empty()
     sharpness = ablation.filter((pl.col("features") == "sharpness") & (pl.col("kind") == "alone"))
     assert sharpness["roc_auc"].item() > 0.95  # the tiny corpus tells sharp from blurred
-    assert (tmp_path / "out/08_reporting/family_ablation.png").stat().st_size > 10_000
+    assert (Path(parameters["data_root"]) / "08_reporting/family_ablation.png").stat().st_size > 10_000
 
 
 def test_segments_are_measured_and_averaged(tiny_run):

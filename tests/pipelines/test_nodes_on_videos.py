@@ -1,6 +1,8 @@
 """Nodes of ingestion, features, scaling and reporting as plain functions on videos in memory."""
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -13,12 +15,19 @@ from matplotlib.figure import Figure
 from conftest import REPOSITORY
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import feature_names
+from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.parameters import LimitParameters
 from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 from fvc_kedro.pipelines.ingestion import nodes as ingestion
 from fvc_kedro.pipelines.reporting import plots as reporting
-from fvc_kedro.pipelines.scaling.nodes import describe_scaled_videos, scale_videos
-from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray
+from fvc_kedro.pipelines.scaling.nodes import (
+    describe_scaled_videos,
+    measure_scaled_videos,
+    scale_videos,
+    tabulate_scaled_features,
+)
+from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, evaluate_folds
+from fvc_kedro.video import RefusedVideo, UnusableVideoError, VideoArray, VideoFile
 
 PARAMETERS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
 SVM_2 = PARAMETERS["svm"] | {"n_folds": 2}
@@ -169,15 +178,52 @@ def test_groups_that_share_a_video_become_one():
     index, rejected = indexed(rows, [*"pqrst", "u", "v", "u", "w"])
     groups = dict(index.select("video_path", "group").iter_rows())
     assert groups == {
-        "a.mp4": "1+2",
-        "b.mp4": "1+2",
-        "c.mp4": "1+2",
-        "d.mp4": "1+2",
-        "e.mp4": "3+4",
-        "f.mp4": "3+4",
+        "a.mp4": "1",
+        "b.mp4": "1",
+        "c.mp4": "1",
+        "d.mp4": "1",
+        "e.mp4": "3",
+        "f.mp4": "3",
         "h.mp4": "5",
     }
+    names = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
+    assert names == {"1": ["1", "2"], "3": ["3", "4"], "5": ["5"]}
     assert len(rejected) == 2
+
+
+def test_names_of_groups_are_never_taken_apart_or_put_together():
+    rows = (*GOOD, ("e.mp4", "real", "1+2"), ("f.mp4", "fake", "C++"), ("g.mp4", "fake", "C"))
+    index, _ = indexed(rows, [*"pqrstuv"])
+    assert index.select("group", "group_names").unique().sort("group").rows() == [
+        (name, json.dumps([name])) for name in ("1", "1+2", "2", "C", "C++")
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["t.mp4", "u.mp4", "v.mp4", "w.mp4"]),
+            st.sampled_from(["real", "fake"]),
+            st.sampled_from(["1", "2", "3", "4", "1+2", "C", "C++"]),
+            st.sampled_from(["h1", "h2", "h3", "h4"]),
+        ),
+        max_size=8,
+    )
+)
+def test_no_group_shares_a_video_or_a_name_with_another(extra):
+    rows = [*GOOD, *(row[:3] for row in extra)]
+    index, rejected = indexed(rows, [*"pqrs", *(row[3] for row in extra)])
+    groups = pl.concat(table.select("video_path", "group") for table in (index, rejected)).group_by("video_path")
+    assert groups.agg(pl.col("group").n_unique())["group"].max() == 1
+    groups = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
+    assert all(names[0] == group for group, names in groups.items())
+    every_name = [name for names in groups.values() for name in names]
+    assert len(set(every_name)) == len(every_name)
+    first_group = {path: group for path, _, group in reversed(rows)}
+    for path, group in index.select("video_path", "group").iter_rows():
+        assert first_group[path] in groups[group]
+        assert groups[group] == sorted(groups[group])
 
 
 def test_failures_keep_their_reason_and_tables_their_schema():
@@ -218,7 +264,7 @@ def index_of(videos):
     rows = [
         {"row": number, "platform": "", "subset": "", "manipulation": "", "reason": None, "bytes": 1}
         | {"video_id": f"v{number}", "video_path": path, "label": ("real", "fake")[number % 2], "group": str(number)}
-        | {"sha256": clip.content_hash}
+        | {"group_names": json.dumps([str(number)]), "sha256": clip.content_hash}
         | {name: getattr(clip.info, name) for name in clip.info.__slots__}
         for number, (path, clip) in enumerate(videos.items())
     ]
@@ -280,17 +326,52 @@ def test_measurements_are_keyed_by_content_and_settings():
     assert fewer.measurements["v0"].keys["classic"] != keys[0]
 
 
-def test_scaled_copies_and_their_geometry(tmp_path):
-    from fvc_kedro.video import VideoFile
-
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    """Index, copies and geometry of a wide and a tall video."""
+    folder = tmp_path_factory.mktemp("copies")
     videos = {"a.mp4": video(1), "b.mp4": video(2, rotation=90)}
     index = index_of(videos)
     batch = scale_videos(index, videos, PARAMETERS["scaling"], EXECUTION)
     copies = {}
     for name, recipe in batch.recipes.items():
-        recipe.write(tmp_path / f"{name}.mp4")
-        copies[name] = VideoFile(tmp_path / f"{name}.mp4")
-    table = describe_scaled_videos(index, Outcomes(copies, {}), PARAMETERS["scaling"])
+        recipe.write(folder / f"{name}.mp4")
+        copies[name] = VideoFile(folder / f"{name}.mp4")
+    return index, Outcomes(copies), describe_scaled_videos(index, Outcomes(copies), PARAMETERS["scaling"])
+
+
+def measure_copies(scaled, **changes):
+    index, copies, metadata = scaled
+    batch = measure_scaled_videos(metadata, copies, PARAMETERS["scaling"], PARAMETERS["svm"] | changes, EXECUTION)
+    values = {name: one.function(tuple(one.keys)) for name, one in batch.measurements.items()}
+    return tabulate_scaled_features(index, metadata, copies, Outcomes(values))
+
+
+def test_scaled_copies_are_not_measured_by_default(scaled):
+    table, failed = measure_copies(scaled)
+    assert table.is_empty()
+    assert failed.is_empty()
+
+
+@pytest.mark.parametrize("feature_sets", [["scaled"], ["original", "scaled"]])
+def test_scaled_copies_are_measured_where_they_are_used(scaled, feature_sets):
+    table, failed = measure_copies(scaled, feature_sets=feature_sets)
+    assert table["video_id"].to_list() == ["v0", "v1"]
+    assert failed.is_empty()
+    features = feature_names(["classic", "scaled_copy"])
+    assert table.columns == [
+        *("video_id", "label", "group"),
+        *(f"scaled_{name}" for name in features),
+        "scaled_scale_factor",
+    ]
+    assert table["scaled_scale_factor"].to_list() == [4, 4]
+    assert table.select(pl.col("^scaled_.*$").is_finite()).row(0).count(True) > 15
+    assert table.schema == measure_copies(scaled)[0].schema  # nothing measured, and still the same columns
+
+
+def test_scaled_copies_and_their_geometry(scaled):
+    _, outcomes, table = scaled
+    copies = outcomes.values
     wide, tall = table.iter_rows(named=True)
     assert (wide["content_width"], wide["content_height"]) == (256, 192)
     assert (tall["content_width"], tall["content_height"]) == (192, 256)
@@ -316,6 +397,7 @@ def predictions():
             "video_id": [f"v{number:02d}" for number in range(12)],
             "label": ["real", "fake"] * 4 + ["fake"] * 4,
             "group": [str(number // 2) for number in range(12)],
+            "repeat": [1] * 12,
             "fold": [1] * 4 + [2] * 4 + [3] * 4,
             "margin": probability - 0.5,
             "probability": probability,
@@ -325,27 +407,33 @@ def predictions():
 
 
 def test_plots_are_drawn_also_where_a_fold_has_one_class():
-    from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, evaluate_folds
-
-    grid = pl.DataFrame(
-        [
-            ("all", kernel, c, 0.5 + c / 100, 0.1, rank, 12)
-            for rank, (kernel, c) in enumerate([("linear", 1.0), ("rbf", 1.0)], 1)
-        ],
-        schema=GRID_SCHEMA,
-        orient="row",
-    )
+    points = [("linear", 1.0, 0.51, True), ("rbf", 1.0, 0.52, False)]
+    rows = [(1, fold, kernel, c, score, 0.1, chosen, 12) for fold in (1, 2, 3) for kernel, c, score, chosen in points]
+    grid = pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row")
     _, cv_metrics = evaluate_folds(predictions(), grid)
     assert cv_metrics["test_roc_auc"].null_count() == 1
     videos = {f"{number}.mp4": video(number) for number in range(12)}
     index = index_of(videos).with_columns(video_id=predictions()["video_id"])
+    detector = SimpleNamespace(verdicts_=Verdicts(0.2, float("inf"), 0.1, 0.1, 0.0, 0.0))
     figures = [
         reporting.plot_confusion_matrix(predictions()),
         reporting.plot_roc(predictions()),
         reporting.plot_precision_recall(predictions()),
+        reporting.plot_reliability(predictions()),
+        reporting.plot_scores(predictions(), detector),
         reporting.plot_fold_comparison(cv_metrics),
         reporting.plot_grid(grid),
         reporting.plot_verdicts(predictions(), index, videos, PARAMETERS["reporting"] | {"n_thumbnails": 5}),
     ]
     assert all(isinstance(figure, Figure) for figure in figures)
     assert len(figures[-1].axes) == 5
+    ticks = [label.get_text() for label in figures[-3].axes[0].get_xticklabels()]
+    assert ticks == [f"{fold}\nlinear\n1" for fold in (1, 2, 3)]
+    cells = [text.get_text() for text in figures[-2].axes[0].texts]
+    assert sorted(cells) == ["0.510\nchosen 3 times", "0.520\nchosen 0 times"]
+
+
+def test_the_search_of_the_final_detector_is_not_counted_among_those_of_the_folds():
+    rows = [(1, 1, "linear", 1.0, 0.6, 0.1, True, 12), (None, None, "linear", 1.0, 0.9, 0.1, True, 12)]
+    figure = reporting.plot_grid(pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row"))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.600\nchosen 1 times"]

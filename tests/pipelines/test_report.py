@@ -1,14 +1,18 @@
 """The report on made-up results: what it says first, what it never says, and that it stands alone."""
 
 import re
+from base64 import b64encode
+from html import unescape
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import polars as pl
 import pytest
 
 from evaluations import EVALUATION, PARAMETERS, SVM, folds_of, index_of, key_table
-from fvc_kedro.learning.detector import VideoDetector, make_classifier
+from fvc_kedro.learning.candidates import svm_candidates
+from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
@@ -17,9 +21,10 @@ from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
-from fvc_kedro.pipelines.reporting.report import REPORT_PLOTS, REPORT_TABLES, TITLES, claim, figure_text, write_report
-from fvc_kedro.pipelines.svm_training.nodes import GRID_SCHEMA, THRESHOLD_SCHEMA
-from fvc_kedro.pipelines.training_rows import TrainingDataError
+from fvc_kedro.pipelines.reporting import create_pipeline
+from fvc_kedro.pipelines.reporting.plots import PLOTS
+from fvc_kedro.pipelines.reporting.report import REPORT_TABLES, TITLES, claim, figure_text, write_report
+from fvc_kedro.pipelines.svm_training.nodes import THRESHOLD_SCHEMA
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
 FAILURES = pl.DataFrame(schema={"reason": pl.String})
@@ -57,19 +62,17 @@ def tables(keys):
     ]
     ablation = [("default", "default", 9, 0.7, 0.6, 0.8, None, 0.0, 0.0, 0.0)]
     ablation += [("chroma", "alone", 5, 0.651, 0.6, 0.7, 0.5, -0.049, -0.1, 0.02)]
-    folds = [{"fold": n, "kernel": "rbf", "C": 0.1, "n_train": 32, "n_test": 16, "test_roc_auc": value, "test_f1": 0.5,
-              "test_accuracy": 0.6} for n, value in ((1, 0.6), (2, None), (3, 0.8))]  # fmt: skip
-    judged = folds_of(keys).with_columns(method=pl.lit("svm"), probability=pl.int_range(pl.len()) / 100)
+    of_folds = [(1, 1, 0.6), (1, 2, None), (1, 3, 0.8), (2, 4, 0.7), (2, 5, 0.7), (2, 6, 0.7)]
+    folds = pl.DataFrame(of_folds, schema=["repeat", "fold", "test_roc_auc"], orient="row").with_columns(
+        kernel=pl.lit("rbf"), C=0.1, n_train=32, n_test=16, test_f1=0.5, test_accuracy=0.6
+    )
     return {
-        "oof_predictions": judged.filter(repeat=1).drop("method", "repeat"),
-        "method_predictions": judged,
         "corpus_index": index_of(keys),
         "rejected_videos": FAILURES,
         "failed_videos": FAILURES,
         "failed_scaled_videos": FAILURES,
         "folds": folds_of(keys),
-        "grid_search": pl.DataFrame([("all", "rbf", 0.1, 0.7, 0.1, 1, 48)], schema=GRID_SCHEMA, orient="row"),
-        "cv_metrics": pl.DataFrame(folds),
+        "cv_metrics": folds,
         "thresholds": pl.DataFrame(
             [(0.01, None, 99, 0.0, 0.0), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
         ),
@@ -81,10 +84,11 @@ def tables(keys):
     }
 
 
-def make_detector(verdicts=None):
+def make_detector(verdicts=None, experts=None):
     generator = np.random.default_rng(0)
-    table = pl.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40)})
-    detector = VideoDetector(make_classifier("linear", 1.0, 0)).fit(table, np.tile([0, 1], 20))
+    table = pl.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40), "c": [None] * 39 + [1.0]})
+    detector = VideoDetector(experts or {"picture": ["a", "b"]}, svm_candidates(["linear"], [1.0], [], 0))
+    detector.fit(table, np.tile([0, 1], 20))
     detector.verdicts_ = verdicts
     return detector
 
@@ -100,7 +104,7 @@ def report(compared=None, permuted=None, n_groups=24, svm=SVM, evaluation=EVALUA
     assert set(inputs) == set(REPORT_TABLES)
     lost = (inputs["rejected_videos"], inputs["failed_videos"])
     summary = summarise_evaluation(compared, permuted, inputs["cv_metrics"], inputs["folds"], *lost, svm, evaluation)
-    plots = {name: b"\x89PNG" + name.encode() for name in REPORT_PLOTS}
+    plots = {name: b"\x89PNG" + name.encode() for name in PLOTS}
     return write_report(inputs, summary, detector, plots, PARAMETER_GROUPS | {"svm": svm, "evaluation": evaluation})
 
 
@@ -166,6 +170,27 @@ def test_every_metric_has_a_title():
     assert list(TITLES) == list(METRICS)
 
 
+def test_the_template_shows_every_plot_once_and_no_other():
+    template = (files("fvc_kedro.pipelines.reporting") / "report.html.jinja").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\bplot\(([^)]*)\)", template)) == sorted(["name", *(f'"{name}"' for name in PLOTS)])
+
+
+def test_every_plot_is_drawn_by_a_node_and_goes_into_the_report():
+    made = {output: set(node.inputs) for node in create_pipeline().nodes for output in node.outputs}
+    for name, plot in PLOTS.items():
+        assert name.endswith("_plot")  # the catalog's pattern
+        assert made[name] == set(plot.inputs)
+    assert set(PLOTS) <= made["evaluation_report"]
+
+
+def test_a_plot_stands_above_its_caption():
+    html = report()
+    for name, plot in PLOTS.items():
+        picture = b64encode(b"\x89PNG" + name.encode()).decode()
+        shown = re.search(f'{re.escape(picture)}"[^>]*><figcaption>([^<]*)', html)
+        assert unescape(shown.group(1)) == plot.caption
+
+
 def test_a_whole_report_stands_alone():
     html = report()
     page = Page(html)
@@ -174,7 +199,7 @@ def test_a_whole_report_stands_alone():
     assert "@import" not in html
     assert "url(" not in html
     assert "<script" not in html
-    assert len(page.pictures) == len(REPORT_PLOTS)
+    assert len(page.pictures) == len(PLOTS)
     assert all(re.fullmatch(r"data:image/png;base64,[A-Za-z0-9+/=]+", picture) for picture in page.pictures)
     for address in page.addresses:
         assert address.startswith("data:") or address.removeprefix("#") in page.ids
@@ -205,6 +230,12 @@ def test_every_figure_of_the_comparison_is_that_of_the_table():
                 expected = "" if method == "svm" else figure_text(*bounds, signed=True)
                 assert row[head.index(name) + 1] == expected
         assert row[-1] == ("" if method == "svm" else "0.800")
+
+
+def test_methods_that_are_not_there_are_named():
+    assert "Not there" not in Page(report()).text
+    without = comparison().filter(~pl.col("method").is_in(["single_svm", "gradient_boosting"]))
+    assert "Not there, for reasons in the log: single svm, gradient boosting." in Page(report(without)).text
 
 
 def test_the_figures_of_the_detector_are_listed_whole():
@@ -302,23 +333,41 @@ def test_what_may_be_claimed(changes, said):
     assert claim(KNOWN | changes).startswith(said)
 
 
-def test_models_that_were_not_evaluated_are_not_reported_on():
-    oof_predictions = tables(key_table(24))["oof_predictions"]
-    others = oof_predictions.with_columns(pl.col("probability") + 0.01)
-    for trained in (others, oof_predictions.head(-1)):
-        with pytest.raises(TrainingDataError, match="kedro run --pipelines evaluation,reporting"):
-            report(oof_predictions=trained)
-    assert report(
-        oof_predictions=others,
-        method_predictions=oof_predictions.head(0).with_columns(method=pl.lit("svm"), repeat=pl.lit(1)),
-    )  # the detector's trial failed: the log says so
-
-
 def test_a_search_on_the_test_videos_is_called_optimistic():
     page = Page(report(svm=SVM | {"search": SVM["search"] | {"mode": "global"}}))
     assert "These figures are optimistic" in lead(page)
     assert "once on all videos" in page.text
     assert "inner folds of whole groups" not in page.text
+
+
+def test_the_grid_is_told_with_the_strengths_of_each_kernel():
+    grid = {"kernel": ["rbf", "linear"], "C": [0.001, 0.1], "rbf_C": [1, 10]}
+    assert (
+        "C and kernel (rbf: 1.0, 10.0; linear: 0.001, 0.1) were searched" in Page(report(svm=SVM | {"grid": grid})).text
+    )
+
+
+def test_the_folds_of_all_repeats_are_listed():
+    head, *rows = Page(report()).table_with("repeat")
+    assert head[:4] == ["repeat", "fold", "kernel", "C"]
+    assert [row[:2] for row in rows] == [["1", "1"], ["1", "2"], ["1", "3"], ["2", "4"], ["2", "5"], ["2", "6"]]
+    assert [row[6] for row in rows[:3]] == ["0.600", DASH, "0.800"]
+    assert "The models of the first 3 folds are kept" in Page(report()).text
+
+
+def test_parts_of_the_features_are_listed_by_what_they_reach_alone():
+    rows = Page(report()).table_with("columns")[1:]
+    assert rows[0][:4] == ["default", "default", "9", "0.700 (0.600 to 0.800)"]
+    assert rows[1][:4] == ["chroma", "alone", "5", "0.651 (0.600 to 0.700)"]
+
+
+def test_experts_are_named_with_their_features_and_whether_they_were_trained():
+    text = Page(report()).text
+    assert "kernel linear, C = 1.0, on 2 features" in text
+    assert "Experts: picture (2 features)." in text
+    detector = make_detector(experts={"whole_picture": ["a", "b"], "face": ["c"]})
+    text = Page(report(detector=detector)).text
+    assert "Experts: whole picture (2 features), face (1 features, not trained: too few groups)." in text
 
 
 def test_less_than_always_fake_is_said():
@@ -336,7 +385,7 @@ def test_videos_left_out_are_told_with_reasons_that_cannot_break_the_page():
     )
     page = Page(html)
     assert "<script" not in html
-    assert len(page.pictures) == len(REPORT_PLOTS)
+    assert len(page.pictures) == len(PLOTS)
     rows = page.table_with("reason")[1:]
     assert rows == [["2", "rejected", reason], ["1", "not scaled", "</td></table>"], ["1", "rejected", "empty"]]
 
@@ -397,6 +446,5 @@ def test_thresholds_and_verdict():
     assert "inf" not in re.findall(r"(?:below|from) (\S+)", text)
 
 
-@pytest.mark.parametrize("verdicts", [None])
-def test_a_detector_without_verdicts_has_none_in_its_card(verdicts):
-    assert "Measured on folds that had no part" not in Page(report(detector=make_detector(verdicts))).text
+def test_a_detector_without_verdicts_has_none_in_its_card():
+    assert "Measured on folds that had no part" not in Page(report(detector=make_detector())).text

@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from conftest import REPOSITORY
 
 
@@ -17,7 +19,9 @@ def test_the_training_benchmark_prints_its_keys():
     command = [sys.executable, "benchmarks/training.py", "--json", "--quick"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
-    assert {"search_speedup", "search_speedup_default", "auc_difference"} < set(result)
+    assert {"search_speedup", "search_auc", "search_auc_baseline", "auc_difference"} < set(result)
+    assert {"search_speedup_default", "search_auc_default", "search_speedup_whitened", "search_auc_whitened"} < set(result)
     assert {"nystroem_auc_difference", "independent_nystroem_auc_difference", "nystroem_speedup"} < set(result)
+    assert {"million_rows_seconds", "million_rows_peak_mb"} < set(result)
     assert result["search_speedup"] > 1
-    assert set(result["shared_fits_speedup"]) == {"100 x 769", "100 x 40", "200 x 40", "200 x 769"}
+    assert result["auc_difference"] == pytest.approx(abs(result["search_auc"] - result["search_auc_baseline"]), abs=1e-3)

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from conftest import REPOSITORY, copy_project
 from fvc_kedro.cli import cli
+from fvc_kedro.forensics.reference import features_markdown
 
 KEDRO = [sys.executable, "-m", "kedro"]
 
@@ -63,7 +66,7 @@ def test_results_are_printed(home):
     assert re.search(r"AUC\s+[01]\.\d{3}", printed)
 
 
-FOLDS_QUERY = "SELECT fold, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY fold"
+F1_QUERY = "SELECT repeat, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY repeat"
 
 
 def ask(home, *arguments, typed="", folder="."):
@@ -75,19 +78,21 @@ def ask(home, *arguments, typed="", folder="."):
 
 
 def test_sql_is_answered_with_nothing_else_on_standard_output(home, tiny_run):
-    asked = ask(home, FOLDS_QUERY, "--format", "json")
+    asked = ask(home, F1_QUERY, "--format", "json")
     assert asked.returncode == 0, asked.stderr
     read = subprocess.run(
         [sys.executable, "-m", "json.tool"], input=asked.stdout, capture_output=True, text=True, check=True
     )
-    rows = sorted(json.loads(read.stdout), key=lambda row: row["fold"])
-    assert [row["fold"] for row in rows] == [1, 2, 3]
+    rows = sorted(json.loads(read.stdout), key=lambda row: row["repeat"])
+    assert [row["repeat"] for row in rows] == [1, 2]
     first = ask(home, "SELECT fold, test_f1 FROM results WHERE repeat = 1 ORDER BY fold", "--format", "json").stdout
     models = Path(tiny_run["data_root"]) / "06_models/svm"
     metrics = [json.loads((models / f"fold_{n}/metrics.json").read_text()) for n in (1, 2, 3)]
-    assert [row["test_f1"] for row in json.loads(first)] == pytest.approx([fold["f1_score"] for fold in metrics])
-    assert all(isinstance(row["std_f1"], float) for row in rows)
-    assert ask(home, FOLDS_QUERY).stdout.splitlines()[0].split() == ["fold", "avg_f1", "std_f1"]
+    assert [row["fold"] for row in json.loads(first)] == [1, 2, 3]
+    f1 = [fold["f1_score"] for fold in metrics]
+    assert [row["test_f1"] for row in json.loads(first)] == pytest.approx(f1)
+    assert (rows[0]["avg_f1"], rows[0]["std_f1"]) == pytest.approx((statistics.mean(f1), statistics.stdev(f1)))
+    assert ask(home, F1_QUERY).stdout.splitlines()[0].split() == ["repeat", "avg_f1", "std_f1"]
 
 
 def test_sql_is_read_from_a_file_and_from_standard_input(home, tmp_path):
@@ -98,7 +103,7 @@ def test_sql_is_read_from_a_file_and_from_standard_input(home, tmp_path):
 
 def test_sql_lists_and_asks_the_ready_questions(home):
     listed = ask(home, "--list").stdout
-    assert re.search(r"oof_predictions \(12 rows\): video_id, label, group, fold", listed)
+    assert re.search(r"oof_predictions \(24 rows\): video_id, label, group, repeat, fold", listed)
     assert re.search(r"fold_stability +How much do the metrics differ", listed)
     asked = ask(home, "--question", "worst_groups").stdout.splitlines()
     assert asked[0].split()[:2] == ["group", "n_videos"]
@@ -149,12 +154,15 @@ def test_a_reader_that_has_enough_is_no_fault(home):
 
 def test_results_and_sql_find_the_project_from_a_folder_of_it(home):
     assert "12 videos of 6 groups" in kedro(home / "conf", "results")
-    assert "avg_f1" in ask(home, FOLDS_QUERY, folder="conf").stdout
+    assert "avg_f1" in ask(home, F1_QUERY, folder="conf").stdout
 
 
 def test_features_are_listed(home):
     listed = kedro(home, "features")
-    assert (REPOSITORY / "docs/features.md").read_text() in listed
+    experts = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["svm"]["experts"]
+    trained_on = {part.partition(".")[0] for parts in experts.values() for part in parts}
+    assert {"region", "dct"} <= trained_on
+    assert features_markdown(trained_on) in listed
 
 
 def test_a_failing_run_says_what_is_missing(home, tmp_path):
@@ -162,11 +170,29 @@ def test_a_failing_run_says_what_is_missing(home, tmp_path):
     assert "kedro run --pipelines svm_training" in printed
 
 
-def test_viz_builds_a_page_with_the_named_nodes_and_previews(home):
+@pytest.fixture(scope="module")
+def page(home):
+    """What the page of kedro viz shows, and the files that it shows it from."""
     kedro(home, "viz", "build", "--include-previews")
-    main = json.loads((home / "build/api/main").read_text())
+    return json.loads((home / "build/api/main").read_text())
+
+
+def test_viz_opens_on_the_pipelines_as_namespaces(page):
+    boxes = page["modular_pipelines"]
+    shown = {child["id"] for child in boxes["__root__"]["children"] if child["type"] == "modularPipeline"}
+    stages = {"ingestion", "feature_engineering", "scaling", "svm_training", "evaluation", "reporting"}
+    assert shown == stages
+    nodes = {node["id"]: node for node in page["nodes"]}
+    kinds = {nodes[child["id"]]["type"] for child in boxes["__root__"]["children"]}
+    assert "task" not in kinds  # every node is inside a box
+    inside = {nodes[child["id"]]["name"] for child in boxes["svm_training"]["children"] if child["type"] == "task"}
+    assert {"make_folds", "cross_validate_detector", "train_detector"} <= inside
+
+
+def test_viz_shows_the_named_nodes_with_layers_and_previews(home, page):
+    main = page
     names = {node["name"] for node in main["nodes"]}
-    assert {"measure_features", "train_fold_models", "oof_predictions", "roc_plot"} <= names
+    assert {"measure_features", "collect_fold_models", "oof_predictions", "roc_plot"} <= names
     assert {"raw", "feature", "models", "reporting"} <= set(main["layers"])
     previews = [json.loads(path.read_text()) for path in (home / "build/api/nodes").iterdir()]
     assert sum(1 for node in previews if node.get("preview")) >= 10

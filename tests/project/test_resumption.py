@@ -1,6 +1,7 @@
 """A run killed in the middle is taken up where it was, and gives the same bytes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,10 +34,10 @@ def corpus(tmp_path_factory):
     return folder / "manifest.csv"
 
 
-def start(project, corpus, out):
+def start(project, corpus, out, stages=STAGES):
     parameters = f"corpus_manifest={corpus},data_root={out},execution.workers=2"
     return subprocess.Popen(
-        [KEDRO, "run", "--pipelines", STAGES, "--params", parameters],
+        [KEDRO, "run", "--pipelines", stages, "--params", parameters],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,6 +61,13 @@ def kill_when(process, pattern, folder, count):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def await_death_of_workers(process):
+    deadline = time.monotonic() + 60
+    while members_of_session(process.pid):
+        assert time.monotonic() < deadline, "workers outlive a killed run"
+        time.sleep(0.2)
 
 
 def members_of_session(identity):
@@ -102,10 +110,7 @@ def test_a_killed_run_is_taken_up_and_gives_the_same_bytes(corpus, tmp_path):
     kill_when(process, "*.mp4", copies, 3)
     made = files(copies, "*.json")
     assert len(files(measurements, "*/*.json")) == n_records
-    deadline = time.monotonic() + 60
-    while members_of_session(process.pid):
-        assert time.monotonic() < deadline, "workers outlive a killed run"
-        time.sleep(0.2)
+    await_death_of_workers(process)
 
     finish(start(project, corpus, killed))
     assert tables(killed) == tables(whole)
@@ -122,3 +127,27 @@ def test_a_killed_run_is_taken_up_and_gives_the_same_bytes(corpus, tmp_path):
     assert {path: time for path, time in after.items() if path not in contents} == {
         path: time for path, time in before.items() if path not in contents
     }
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left-over processes in /proc")
+def test_a_killed_training_is_taken_up_and_gives_the_same_results(corpus, tmp_path):
+    project = copy_project(tmp_path / "project")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(start(project, corpus, whole, "ingestion,feature_engineering"))
+    shutil.copytree(whole, killed, ignore=shutil.ignore_patterns("mlflow*", "mlartifacts"))
+    finish(start(project, corpus, whole, "svm_training"))
+    n_trials = len(list(whole.glob("07_model_output/trials/*/*.joblib")))
+    assert n_trials == 3 * 5 + 1  # every fold of every repeat, and the final detector
+
+    process = start(project, corpus, killed, "svm_training")
+    trials = killed / "07_model_output/trials"
+    kill_when(process, "*/*.joblib", trials, 3)
+    done = files(trials, "*/*.joblib")
+    assert 3 <= len(done) < n_trials
+    assert not (killed / "06_models").exists()
+    await_death_of_workers(process)
+
+    finish(start(project, corpus, killed, "svm_training"))
+    assert len(files(trials, "*/*.joblib")) == n_trials
+    assert files(trials, "*/*.joblib").items() >= done.items()
+    assert tables(killed) == tables(whole)

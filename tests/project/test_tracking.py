@@ -20,7 +20,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from mlflow.tracking import MlflowClient
 
-from conftest import REPOSITORY, copy_project
+from conftest import copy_project
+from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.tracking import TrackingError
 from fvc_kedro.tracking.provenance import corpus_fingerprint
 
@@ -95,7 +96,8 @@ def test_a_run_has_one_record_with_flat_parameters_and_metrics(tiny_run, tracked
     store, parent = tracked
     assert sum(run.data.tags["mlflow.runName"] == "__default__" for run in store.runs()) == 1
     assert parent.info.status == "FINISHED"
-    assert parent.data.params["svm.grid.C"] == "[0.001, 0.1, 10]"
+    assert parent.data.params["svm.grid.C"] == "[0.001, 0.1]"
+    assert parent.data.params["svm.experts.face"] == "['region.face']"
     assert parent.data.params["svm.n_folds"] == "3"
     summary = json.loads(in_data(tiny_run, "08_reporting/summary.json").read_text())
     for name, value in summary.items():
@@ -104,16 +106,9 @@ def test_a_run_has_one_record_with_flat_parameters_and_metrics(tiny_run, tracked
 
 def test_every_marked_file_is_in_the_record(tracked):
     store, parent = tracked
-    catalog = yaml.safe_load((REPOSITORY / "conf/base/catalog.yml").read_text())
-    marked = {
-        entry["filepath"].rpartition("/")[2]
-        for entry in catalog.values()
-        if isinstance(entry, dict) and (entry.get("metadata") or {}).get("mlflow") == "artifact"
-    }
-    assert {"roc.png", "family_ablation.png"} <= marked
-    pictures = {name for name in marked if name.endswith(".png")}
-    assert store.files(parent, "plots") == {f"plots/{name}" for name in pictures}
-    assert store.files(parent, "reports") == {f"reports/{name}" for name in marked - pictures}
+    assert {"roc_plot", "family_ablation_plot"} <= set(PLOTS)
+    assert store.files(parent, "plots") == {f"plots/{name.removesuffix('_plot')}.png" for name in PLOTS}
+    assert store.files(parent, "reports") == {"reports/report.html"}
 
 
 def test_the_record_says_where_the_results_come_from(tiny_run, tracked, tmp_path):
@@ -158,6 +153,7 @@ def test_each_fold_is_a_child_with_what_lies_on_disk(tiny_run, tracked):
         assert name == f"fold_{child.data.tags['fold']}"
         assert child.data.params == {"C": str(figures.pop("C")), "kernel": figures.pop("kernel")}
         assert figures.pop("fold") == int(child.data.tags["fold"])
+        assert figures.pop("repeat") == 1
         assert child.data.metrics == {key: value for key, value in figures.items() if value is not None}
         assert child.data.tags["corpus_fingerprint"] == parent.data.tags["corpus_fingerprint"]
         assert store.files(child, "plots") == FOLD_PLOTS
@@ -176,7 +172,8 @@ def test_the_detector_is_registered_with_signature_and_example(tiny_run, tracked
     rows = table(tiny_run, "05_model_input/training_table.parquet")
     videos = rows["video_id"].to_numpy()
     detector = mlflow.sklearn.load_model(address)
-    assert detector.video_margins(rows, videos) == on_disk.video_margins(rows, videos)
+    assert detector.score_videos(rows, videos).equals(on_disk.score_videos(rows, videos))
+    assert detector.verdicts_ == on_disk.verdicts_
     function = mlflow.pyfunc.load_model(address)
     signature = function.metadata.signature
     assert signature.inputs.input_names() == on_disk.feature_names_in_.tolist()
@@ -210,7 +207,7 @@ def test_training_again_makes_whole_children_and_a_version(copied, run_pipeline)
 
 def test_models_without_metrics_are_no_children(copied, run_pipeline, project, monkeypatch):
     store = Store(copied["data_root"])
-    run_nodes(project, copied, monkeypatch, to_nodes=["train_fold_models"])
+    run_nodes(project, copied, monkeypatch, to_nodes=["svm_training.collect_fold_models"])
     (run,) = store.new()
     assert run.info.status == "FINISHED"
 

@@ -45,7 +45,10 @@ class Candidate:
 
     def fit(self, values: NDArray[np.float64], y: Labels, weights: NDArray[np.float64]) -> Pipeline:
         """Fit a copy to rows; weights are used where the classifier takes them."""
-        steps = [] if self.feature_map is None else [("map", clone(self.feature_map))]
+        steps = []
+        if self.feature_map is not None:
+            n_components = min(self.feature_map.n_components, len(values))
+            steps.append(("map", clone(self.feature_map).set_params(n_components=n_components)))
         pipeline = Pipeline([*steps, ("classify", clone(self.classifier))])
         takes_weights = has_fit_parameter(self.classifier, "sample_weight")
         return pipeline.fit(values, y, **({"classify__sample_weight": weights} if takes_weights else {}))

@@ -31,7 +31,6 @@ from fvc_kedro.learning.search import GridPoint, score_candidates
 from fvc_kedro.learning.thresholds import Verdicts
 
 _DIGITS = 12  # detectors that tell nothing must come to one and the same score, or rounding would rank the folds
-_SMALLEST_GROUPS = 2  # with videos of a class, that an expert is trained on
 
 
 class VideoDetector(ClassifierMixin, BaseEstimator):
@@ -76,7 +75,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     candidate_ : Candidate
         The chosen point.
     experts_ : dict of str to Pipeline or None
-        Fitted: impute, scale, whiten, (map,) classify. None for an expert with fewer than two groups of a class.
+        Fitted: impute, scale, whiten, (map,) classify. None for an expert that always abstains: it has fewer than two
+        groups of a class, no out-of-fold margins of both classes, or only constant columns.
     fusion_ : Fusion
     verdicts_ : Verdicts or None
         The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
@@ -156,12 +156,15 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             shift = float(logit(self.prevalence) - logit(y_of_videos.mean()))
             fusion = Fusion(fusion.slopes, fusion.intercepts, fusion.intercept + shift)
         self.fusion_ = fusion
-        self.experts_ = {name: self._fit_expert(rows, columns) for name, columns in self.experts.items()}
-        if not any(self.experts_.values()):
+        if np.isnan(fusion.slopes).all():
             raise TooFewGroupsError(
                 "no expert has two groups of each class with values in its columns: add groups, or choose other "
                 "svm.experts"
             )
+        self.experts_ = {
+            name: None if np.isnan(slope) else self._fit_expert(rows, columns)
+            for (name, columns), slope in zip(self.experts.items(), fusion.slopes, strict=True)
+        }
         self.feature_names_in_ = np.array(list(dict.fromkeys(n for own in self.experts.values() for n in own)), object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
@@ -195,11 +198,14 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
                 values = _values(rows.features, columns)
                 present = _is_present(values)
                 seen, unseen = train[present[train]], test[present[test]]
-                if len(unseen) == 0 or not _can_train(rows.y[seen], rows.groups[seen]):
+                if len(unseen) == 0 or np.unique(rows.y[seen]).size < 2:
                     continue
                 weights = balanced_weights(rows.y[seen], rows.videos[seen])
                 preprocessing, prepared = fit_preprocessing(values[seen], rows.y[seen], weights, self.shrinkage)
                 prepared_unseen = preprocessing.transform(values[unseen])
+                if not prepared.any():  # all columns are constant: a classifier would answer at random
+                    margins[:, unseen, expert] = 0.0
+                    continue
                 for number, candidate in enumerate(candidates):
                     fitted = candidate.fit(prepared, rows.y[seen], weights)
                     margins[number, unseen, expert] = fitted.decision_function(prepared_unseen)
@@ -208,11 +214,11 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _fit_expert(self, rows: Rows, columns: Sequence[str]) -> Pipeline | None:
         values = _values(rows.features, columns)
         present = _is_present(values)
-        y, videos = rows.y[present], rows.videos[present]
-        if not _can_train(y, rows.groups[present]):
-            return None
-        weights = balanced_weights(y, videos)
+        y = rows.y[present]
+        weights = balanced_weights(y, rows.videos[present])
         preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage)
+        if not prepared.any():  # all columns are constant
+            return None
         return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
 
     def _row_margins(self, table: Any) -> NDArray[np.float64]:
@@ -228,7 +234,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, table: Any) -> NDArray[np.float64]:
         """Sum up the evidence of the experts on each row, taken as a video; positive towards fake."""
-        return np.asarray(np.nansum(self.fusion_.evidence(self._row_margins(table)), axis=1))
+        margins = self._row_margins(table)
+        return np.asarray(np.nansum(self.fusion_.evidence(margins), axis=1))
 
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """Probabilities of real and fake for each row, shape (n_rows, 2), each row taken as a video."""
@@ -237,7 +244,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
 
     def predict(self, table: Any) -> NDArray[np.int64]:
         """0 (real) or 1 (fake) for each row."""
-        return np.asarray(self.classes_[(self.predict_proba(table)[:, 1] >= 0.5).astype(np.int64)])
+        is_fake = self.predict_proba(table)[:, 1] >= 0.5
+        return np.asarray(self.classes_[is_fake.astype(np.int64)])
 
     def score_videos(self, table: Any, videos: NDArray[np.str_]) -> pl.DataFrame:
         """Score each video by all its rows.
@@ -277,11 +285,6 @@ def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:
 def _is_present(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether each row has a value in any of the columns."""
     return np.asarray(~np.isnan(values).all(axis=1))
-
-
-def _can_train(y: Labels, groups: Groups) -> bool:
-    """Whether there are enough groups of each class for an expert."""
-    return all(np.unique(groups[y == label]).size >= _SMALLEST_GROUPS for label in (0, 1))
 
 
 def _fold_of_video(rows: Rows, splits: Sequence[Split]) -> NDArray[np.int64]:

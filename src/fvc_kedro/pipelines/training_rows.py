@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,6 +79,11 @@ def experts_of(parameters: SvmParameters, columns: Sequence[str]) -> dict[str, l
 def columns_of_experts(detector: VideoDetector) -> list[str]:
     """Columns that any expert of a detector sees, each once."""
     return list(dict.fromkeys(name for columns in detector.experts.values() for name in columns))
+
+
+def searches_once(svm: dict[str, Any]) -> bool:
+    """Whether the grid is searched once on all videos, test parts included, which is optimistic."""
+    return SvmParameters.model_validate(svm).search.mode == "global"
 
 
 def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:

@@ -1,5 +1,6 @@
 -- How many real and fake videos does each group hold, and in which fold is it tested?
 -- A group of one class only says nothing of how well fakes are told from real videos of one scene.
+-- folds: one of each repeat, as folds are numbered on from repeat to repeat.
 SELECT
     "group",
     COUNT(DISTINCT video_id) AS n_videos,

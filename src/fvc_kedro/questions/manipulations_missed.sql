@@ -1,12 +1,18 @@
 -- Which manipulations are found, and which pass as real?
+-- called_fake: share of the verdicts, of all repeats; the probability of a video is its mean over the repeats.
+WITH videos AS (
+    SELECT video_id, label, AVG((predicted = 'fake')::INT) AS called_fake, AVG(probability) AS probability
+    FROM oof_predictions
+    GROUP BY video_id, label
+)
 SELECT
     label,
     manipulation,
-    COUNT(DISTINCT video_id) AS n_videos,
-    AVG((predicted = 'fake')::INT) AS called_fake,
+    COUNT(*) AS n_videos,
+    AVG(called_fake) AS called_fake,
     AVG(probability) AS mean_probability_of_fake,
     MEDIAN(probability) AS median_probability_of_fake
-FROM oof_predictions
-JOIN corpus_index USING (video_id, label, "group")
+FROM videos
+JOIN corpus_index USING (video_id, label)
 GROUP BY label, manipulation
 ORDER BY label, called_fake, manipulation

@@ -1,7 +1,11 @@
 -- Are videos of low resolution judged worse?
 -- Resolution is the shorter side in pixels; classes that fill the bands unevenly make the bands incomparable.
 WITH videos AS (
-    SELECT video_id, label, AVG((predicted <> label)::INT) AS wrong, AVG(probability) AS probability
+    SELECT
+        video_id,
+        label,
+        AVG((predicted <> label)::INT) AS wrong,
+        AVG((probability - (label = 'fake')::INT) ** 2) AS brier
     FROM oof_predictions
     GROUP BY video_id, label
 ),
@@ -25,7 +29,7 @@ SELECT
     AVG(wrong) AS error_rate,
     AVG(wrong) FILTER (label = 'real') AS real_called_fake,
     AVG(wrong) FILTER (label = 'fake') AS fake_called_real,
-    AVG((probability - (label = 'fake')::INT) ** 2) AS brier
+    AVG(brier) AS brier
 FROM sized
 GROUP BY ALL
 ORDER BY MIN(sized.short_side)

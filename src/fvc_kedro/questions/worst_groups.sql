@@ -1,8 +1,8 @@
 -- Which groups are judged worst, out of fold?
--- roc_auc: the share of pairs of a real and a fake video of the group that are ranked right, ties as half;
+-- roc_auc: the share of pairs of a real and a fake video of the group that a repeat ranks right, ties as half;
 -- empty where a group holds one class only.
 WITH videos AS (
-    SELECT video_id, label, "group", AVG((predicted <> label)::INT) AS wrong, AVG(probability) AS probability
+    SELECT video_id, label, "group", AVG((predicted <> label)::INT) AS wrong
     FROM oof_predictions
     GROUP BY video_id, label, "group"
 ),
@@ -10,8 +10,9 @@ pairs AS (
     SELECT
         fake."group",
         AVG(CASE WHEN fake.probability > real.probability THEN 1 WHEN fake.probability = real.probability THEN 0.5 ELSE 0 END) AS roc_auc
-    FROM videos AS fake
-    JOIN videos AS real ON fake."group" = real."group" AND fake.label = 'fake' AND real.label = 'real'
+    FROM oof_predictions AS fake
+    JOIN oof_predictions AS real USING (repeat, "group")
+    WHERE fake.label = 'fake' AND real.label = 'real'
     GROUP BY fake."group"
 )
 SELECT

@@ -28,7 +28,8 @@ _SETTINGS = {
 def read_configuration(context: KedroContext) -> KedroMlflowConfig:
     """Read mlflow.yml without touching the store; a relative path is one in the project."""
     if not OmegaConf.has_resolver("km.random_name"):  # kedro-mlflow makes it only when it opens the store
-        OmegaConf.register_new_resolver("km.random_name", resolve_random_name, use_cache=True)
+        register: Any = getattr(OmegaConf, "register_resolver", None) or OmegaConf.register_new_resolver
+        register("km.random_name", resolve_random_name, use_cache=True)
     loader: Any = context.config_loader
     settings = loader["mlflow"]
     server = settings.setdefault("server", {})

@@ -1,4 +1,4 @@
-"""The detector beside its rivals, on made-up tables."""
+"""The detector beside its baselines, on made-up tables."""
 
 from dataclasses import replace
 
@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluations import EVALUATION, SVM, folds_of, grid_of, index_of, key_table, segments_of, training_of, videos_of
-from fvc_kedro.execution import Outcomes
+from evaluations import EVALUATION, SVM, folds_of, index_of, key_table, segments_of, train, training_of, untrained
+from fvc_kedro.datasets.trials import TrialResults
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.resampling import METRICS
+from fvc_kedro.pipelines.evaluation.ablation import plan_ablation
 from fvc_kedro.pipelines.evaluation.comparison import (
     COMPARISON_SCHEMA,
     DETECTOR,
@@ -24,44 +25,28 @@ from fvc_kedro.pipelines.evaluation.comparison import (
     repeats_of,
     tabulate_predictions,
 )
-from fvc_kedro.pipelines.training_rows import TrainingDataError
-from trials import SERIAL, outcomes
+from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve
+from trials import SERIAL, results_of
 
 KEYS = key_table()
 FAMILIES = ("bitstream", "chroma", "classic")
+TRIED = [method for method in METHODS if method not in (DETECTOR, MAJORITY)]
 
 
-def plan(keys=KEYS, families=FAMILIES, separation=0.25, **columns):
-    segments = segments_of(keys, separation=separation, families=families)
-    folds = folds_of(keys)
-    index = index_of(keys, **columns)
-    measured = (training_of(segments), segments, videos_of(segments))
-    return plan_comparison(*measured, index, folds, grid_of(), SVM, SERIAL), folds
+def table_of(keys=KEYS, families=FAMILIES, separation=0.25):
+    return training_of(segments_of(keys, separation=separation, families=families))
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"families": ["chroma"]}, "families or feature_sets"),
-        ({"feature_sets": ["original", "scaled"]}, "families or feature_sets"),
-        ({"unit": "video"}, "unit"),
-        ({"n_folds": 2}, "n_folds, n_repeats, outer or seed"),
-        ({"seed": 1}, "n_folds, n_repeats, outer or seed"),
-        ({"n_repeats": 3}, "n_folds, n_repeats, outer or seed"),
-        ({"grid": {"C": [1], "kernel": ["linear"]}}, "grid"),
-        ({"search": SVM["search"] | {"mode": "global"}}, "search.mode"),
-    ],
-)
-def test_what_was_trained_with_other_parameters_is_not_evaluated(changes, named):
-    segments = segments_of(KEYS, families=FAMILIES)
-    measured = (training_of(segments), segments, videos_of(segments))
-    with pytest.raises(TrainingDataError, match=rf"svm: {named}\).*svm_training,evaluation,reporting"):
-        plan_comparison(*measured, index_of(KEYS), folds_of(KEYS), grid_of(), SVM | changes, SERIAL)
+def plan(table, **columns):
+    index = index_of(table.select("video_id", "label", "group").unique(maintain_order=True), **columns)
+    return plan_comparison(table, index, folds_of(table.filter(segment=0)), untrained(table), SVM, SERIAL)
 
 
-def only(batch, *methods, repeat="1"):
+def only(batch, *methods, repeat=1):
     """Of the methods named, one repeat."""
-    return replace(batch, trials={f"{name}/{repeat}": batch.trials[f"{name}/{repeat}"] for name in methods})
+    return replace(
+        batch, trials=[one for one in batch.trials if one.about["method"] in methods and one.about["repeat"] == repeat]
+    )
 
 
 def noisy_facts():
@@ -70,14 +55,47 @@ def noisy_facts():
 
 
 @pytest.fixture(scope="module")
-def predicted():
-    batch, folds = plan(**noisy_facts())
-    return tabulate_predictions(outcomes(batch), folds)
+def trained():
+    return train(table_of())
+
+
+@pytest.fixture(scope="module")
+def predicted(trained):
+    results = results_of(plan(trained.table, **noisy_facts()))
+    return tabulate_predictions(trained.predictions, results, trained.folds)
 
 
 @pytest.fixture(scope="module")
 def compared(predicted):
     return compare_methods(predicted, EVALUATION)
+
+
+def test_every_method_but_the_detector_is_trained_on_every_repeat():
+    about = [trial.about for trial in plan(table_of()).trials]
+    assert about == [{"method": method, "repeat": repeat} for method in TRIED for repeat in (1, 2)]
+
+
+def test_methods_see_their_columns_and_no_others():
+    table = table_of()
+    trials = {trial.about["method"]: trial for trial in plan(table).trials}
+    classic, every_column = feature_names(["classic"]), feature_names(["bitstream", "chroma"])
+    for method, trial in trials.items():
+        assert len(trial.detector.experts) == 1
+        (columns,) = trial.detector.experts.values()
+        assert trial.rows.features.columns == list(columns)
+        if method in METADATA:
+            assert not set(columns) & set(table.columns)
+        else:
+            assert columns == (classic if method == "classic_svm" else every_column)
+
+
+def test_the_other_support_vector_machines_are_searched_and_whitened_as_the_detector():
+    table = table_of()
+    trials = {trial.about["method"]: trial.detector for trial in plan(table).trials}
+    for method, detector in trials.items():
+        own = [(one.kernel, one.C) for one in detector.candidates] == [("linear", 0.1)]
+        assert (own, detector.shrinkage) == ((True, SVM["shrinkage"]) if method.endswith("svm") else (False, None))
+        assert (detector.seed, detector.n_inner_folds) == (SVM["seed"], SVM["n_inner_folds"])
 
 
 def test_metadata_are_what_a_container_tells_and_no_pixel():
@@ -138,11 +156,17 @@ def test_all_methods_are_judged_on_the_folds_that_were_drawn(predicted):
 
 
 def test_the_larger_class_ranks_nothing(predicted, compared):
-    own = predicted.filter(method=MAJORITY)
-    assert own["probability"].unique().to_list() == [0.5]
+    assert predicted.filter(method=MAJORITY)["probability"].unique().to_list() == [0.5]
     for metric in ("roc_auc", "mean_group_auc"):
         row = compared[0].filter(method=MAJORITY, metric=metric).row(0, named=True)
         assert (row["value"], row["low"], row["high"]) == (0.5, 0.5, 0.5)
+
+
+def test_the_larger_class_has_the_prevalence_as_probability(trained):
+    most = trained.folds.filter((pl.col("label") == "fake") | (pl.col("group") < "g06"))  # 24 fakes, 12 reals
+    oof_predictions = trained.predictions.join(most, on=["repeat", "video_id"], how="semi")
+    table = tabulate_predictions(oof_predictions, TrialResults(pl.DataFrame()), most)
+    assert table.filter(method=MAJORITY)["probability"].unique().to_list() == pytest.approx([2 / 3])
 
 
 def test_the_comparison_lists_every_metric_with_its_interval(compared):
@@ -184,39 +208,55 @@ def test_the_detector_finds_what_metadata_do_not_know(compared):
     assert worse["difference_high"] < 0
 
 
+def test_one_support_vector_machine_on_all_columns_is_beside_the_fused_ones(compared):
+    auc = dict(compared[0].filter(metric="roc_auc").select("method", "value").rows())
+    assert auc["single_svm"] > 0.85
+    assert auc["single_svm"] != auc[DETECTOR]
+
+
+def test_the_detector_is_taken_as_it_was_trained(trained, predicted):
+    columns = ["repeat", "fold", "video_id", "probability"]
+    assert predicted.filter(method=DETECTOR).select(columns).equals(trained.predictions.select(columns))
+
+
 def test_metadata_that_give_the_label_away_are_caught():
     bitrate = np.where(KEYS["label"] == "fake", 9e4, 4e5) * np.random.default_rng(0).uniform(0.9, 1.1, len(KEYS))
-    batch, folds = plan(bitrate=bitrate, separation=0.0)
-    table = tabulate_predictions(outcomes(only(batch, DETECTOR, *METADATA)), folds.filter(repeat=1))
-    comparison = compare_methods(table, EVALUATION)[0]
-    auc = dict(comparison.filter(metric="roc_auc").select("method", "value").rows())
+    trained = train(table_of(separation=0.0), SVM | {"n_repeats": 1})
+    results = results_of(only(plan(trained.table, bitrate=bitrate), *METADATA))
+    table = tabulate_predictions(trained.predictions, results, trained.folds)
+    auc = dict(compare_methods(table, EVALUATION)[0].filter(metric="roc_auc").select("method", "value").rows())
     assert min(auc[method] for method in METADATA) > 0.95
     assert abs(auc[DETECTOR] - 0.5) < 0.25
 
 
-def test_equal_inputs_give_equal_outputs(predicted, compared):
+def test_equal_inputs_give_equal_outputs(trained, predicted, compared):
     assert compare_methods(predicted, EVALUATION)[0].equals(compared[0])
-    batch, folds = plan(**noisy_facts())
-    methods = (DETECTOR, "metadata_boosting", "linear_discriminant")
-    again = tabulate_predictions(outcomes(only(batch, *methods, repeat="2")), folds).filter(
-        pl.col("method") != MAJORITY
-    )
-    assert again.equals(predicted.filter(pl.col("method").is_in(methods), repeat=2))
+    methods = ("metadata_boosting", "linear_discriminant")
+    results = results_of(only(plan(trained.table, **noisy_facts()), *methods, repeat=2))
+    again = tabulate_predictions(trained.predictions, results, trained.folds)
+    expected = predicted.filter(pl.col("method").is_in(methods), repeat=2)
+    assert again.filter(pl.col("method").is_in(methods)).equals(expected)
 
 
 def test_without_classic_the_others_are_compared(caplog):
-    batch, _ = plan(families=("bitstream", "chroma"))
-    assert {name.partition("/")[0] for name in batch.trials} == set(METHODS) - {"classic_svm", MAJORITY}
+    batch = plan(table_of(families=("bitstream", "chroma")))
+    assert {trial.about["method"] for trial in batch.trials} == set(TRIED) - {"classic_svm"}
     assert "classic_svm is not compared: the family classic is not in features.families" in caplog.text
 
 
-def test_a_method_that_failed_is_told_and_left_out(caplog):
-    batch, folds = plan(keys=key_table(6))
-    found = outcomes(only(batch, DETECTOR, "linear_discriminant"))
-    failed = Outcomes(found.values, {"gradient_boosting/1": "too few groups"})
-    table = tabulate_predictions(failed, folds.filter(repeat=1))
-    assert "gradient_boosting/1 is not compared: too few groups" in caplog.text
-    assert "gradient_boosting" not in compare_methods(table, EVALUATION)[0]["method"]
+def test_a_method_that_failed_is_told_and_left_out(trained, predicted, caplog):
+    found = predicted.filter(method="linear_discriminant")
+    failures = [({"method": "gradient_boosting", "repeat": repeat}, "too few groups") for repeat in (1, 2)]
+    table = tabulate_predictions(trained.predictions, TrialResults(found, failures=failures), trained.folds)
+    assert "gradient_boosting is not compared in repeat 1: too few groups" in caplog.text
+    comparison, tests = compare_methods(table, EVALUATION)
+    assert comparison["method"].unique(maintain_order=True).to_list() == [DETECTOR, MAJORITY, "linear_discriminant"]
+    assert tests["method"].to_list() == [MAJORITY, "linear_discriminant"]
+
+
+def test_where_all_methods_failed_the_detector_stands_beside_the_prevalence(trained):
+    table = tabulate_predictions(trained.predictions, TrialResults(pl.DataFrame()), trained.folds)
+    assert table["method"].unique(maintain_order=True).to_list() == [DETECTOR, MAJORITY]
 
 
 def test_repeats_become_columns_video_by_video():
@@ -232,3 +272,17 @@ def test_repeats_become_columns_video_by_video():
     videos, probability = repeats_of(table)
     assert videos.rows() == [("a", "real", "x"), ("b", "fake", "y")]
     assert probability.tolist() == [[0.1, 0.2], [0.7, 0.8]]
+
+
+@pytest.mark.parametrize("mode", ["global", "per_fold"])
+def test_baselines_ablation_and_learning_curve_are_searched_as_the_detector(mode):
+    table, svm = table_of(), SVM | {"search": SVM["search"] | {"mode": mode}}
+    folds, detector = folds_of(table.filter(segment=0)), untrained(table)
+    batches = [
+        plan_comparison(table, index_of(KEYS), folds, detector, svm, SERIAL),
+        plan_ablation(table, folds, detector, svm, EVALUATION, SERIAL),
+        plan_learning_curve(table, folds, detector, svm, EVALUATION, SERIAL),
+    ]
+    for batch in batches:
+        assert batch.trials
+        assert {trial.search_once for trial in batch.trials} == {mode == "global"}

@@ -1,25 +1,20 @@
-"""What the fold models lose when a family is shuffled."""
+"""What the fold models lose when a part of the features is shuffled."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from evaluations import EVALUATION, SVM, key_table, segments_of, training_of
-from fvc_kedro.forensics import feature_names
-from fvc_kedro.pipelines.evaluation import importance
-from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA, families_of, permute_families
+from evaluations import EVALUATION, SVM, key_table, segments_of, train, training_of
+from fvc_kedro.forensics import columns_of, feature_names
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA, parts_of, permute_parts
 from fvc_kedro.pipelines.reporting.plots import plot_importance
-from fvc_kedro.pipelines.svm_training import nodes
 
 
 def permuted(keys, separation=1.0, n_segments=2, **changes):
-    table = training_of(segments_of(keys, n_segments, separation))
-    svm = SVM | changes
-    folds = nodes.make_folds(table, svm)
-    grid = nodes.search_folds(table, folds, svm)
-    models = nodes.train_fold_models(table, folds, grid, svm)
-    return permute_families(table, folds, {name: lambda m=model: m for name, model in models.items()}, EVALUATION)
+    trained = train(training_of(segments_of(keys, n_segments, separation)), SVM | {"n_repeats": 1} | changes)
+    return permute_parts(trained.table, trained.folds, trained.loaders, EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +22,13 @@ def table():
     return permuted(key_table())
 
 
-def row(table, family):
-    return table.filter(family=family).row(0, named=True)
+def row(table, part):
+    return table.filter(part=part).row(0, named=True)
 
 
-def test_the_family_that_carries_the_signal_loses_and_noise_does_not(table):
+def test_the_part_that_carries_the_signal_loses_and_noise_does_not(table):
     assert dict(table.schema) == IMPORTANCE_SCHEMA
-    assert table["family"].to_list() == ["chroma", "bitstream"]
+    assert table["part"].to_list() == ["chroma", "bitstream"]
     assert table["n_features"].to_list() == [len(feature_names([name])) for name in ("chroma", "bitstream")]
     signal, noise = row(table, "chroma"), row(table, "bitstream")
     assert 0.3 < signal["loss"] < 0.6
@@ -55,29 +50,34 @@ def test_a_signal_is_found_though_every_group_is_of_one_class(outer):
     assert abs(row(found, "bitstream")["loss"]) < 0.15
 
 
-def test_segments_are_shuffled_between_videos_and_a_family_stays_together(monkeypatch):
+def test_the_models_are_those_of_the_first_repeat():
+    keys = key_table(8)
+    assert permuted(keys, n_repeats=2).equals(permuted(keys))
+
+
+def test_segments_are_shuffled_between_videos_and_a_part_stays_together(monkeypatch):
     keys, judged = key_table(6), []
-    segments = training_of(segments_of(keys, separation=1.0))
-    rows_of_family = {
-        name: dict(zip(segments.select(feature_names([name])).rows(), segments["video_id"], strict=True))
+    trained = train(training_of(segments_of(keys, separation=1.0)), SVM | {"n_repeats": 1})
+    rows_of_part = {
+        name: dict(zip(trained.table.select(feature_names([name])).rows(), trained.table["video_id"], strict=True))
         for name in ("bitstream", "chroma")
     }
-    original = importance.judge
+    original = VideoDetector.score_videos
 
-    def spy(model, rows):
+    def spy(model, features, videos):
         judged.append(
             {
                 name: [
                     owner[row] == video
-                    for row, video in zip(rows.features.select(feature_names([name])).rows(), rows.videos, strict=True)
+                    for row, video in zip(features.select(feature_names([name])).rows(), videos, strict=True)
                 ]
-                for name, owner in rows_of_family.items()
+                for name, owner in rows_of_part.items()
             }
-        )  # a row of a family that is not moved whole is not found
-        return original(model, rows)
+        )  # a row of a part that is not moved whole is not found
+        return original(model, features, videos)
 
-    monkeypatch.setattr(importance, "judge", spy)
-    permuted(keys)
+    monkeypatch.setattr(VideoDetector, "score_videos", spy)
+    permute_parts(trained.table, trained.folds, trained.loaders, EVALUATION)
     kinds = Counter(tuple(name for name, own in one.items() if not all(own)) for one in judged)
     assert kinds == {(): 3, ("bitstream",): 3 * EVALUATION["n_shuffles"], ("chroma",): 3 * EVALUATION["n_shuffles"]}
     for one in judged:
@@ -88,12 +88,19 @@ def test_equal_inputs_give_equal_losses(table):
     assert permuted(key_table()).equals(table)
 
 
-def test_columns_of_scaled_copies_are_a_family_of_their_own():
+def test_columns_of_scaled_copies_are_a_part_of_their_own():
     columns = [*feature_names(["chroma"]), "scaled_edges", "scaled_hue"]
-    assert families_of(columns) == {"chroma": feature_names(["chroma"]), "scaled copy": ["scaled_edges", "scaled_hue"]}
+    assert parts_of(columns) == {"chroma": feature_names(["chroma"]), "scaled copy": ["scaled_edges", "scaled_hue"]}
 
 
-def test_the_plot_names_every_family(table):
+def test_the_family_region_is_parted_by_place():
+    columns = [*feature_names(["dct"]), *columns_of(["region.face", "region.contrast"])]
+    parts = parts_of(columns)
+    assert list(parts) == ["dct", "region.face", "region.contrast"]
+    assert [name for own in parts.values() for name in own] == columns
+
+
+def test_the_plot_names_every_part(table):
     figure = plot_importance(table)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["bitstream", "chroma"]
     assert np.isfinite(figure.get_size_inches()).all()

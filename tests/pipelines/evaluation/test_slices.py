@@ -26,14 +26,10 @@ PROBABILITY[:, 5] = 0.3
 
 
 def predictions(probability=PROBABILITY):
-    parts = [
-        KEYS.with_columns(
-            method=pl.lit(method), repeat=pl.lit(repeat, pl.Int64), fold=pl.lit(1), probability=pl.Series(values)
-        )
-        for method, sign in (("svm", 1), ("majority", 0))
-        for repeat, values in enumerate(sign * probability, start=1)
-    ]
-    return pl.concat(parts)
+    return pl.concat(
+        KEYS.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.lit(repeat), probability=pl.Series(values))
+        for repeat, values in enumerate(probability, start=1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +123,8 @@ def test_the_plot_leaves_out_what_has_no_area(slices):
 
 
 def test_mistakes_are_ranked_by_how_sure_they_were():
-    oof = KEYS.with_columns(
-        probability=pl.Series([0.9, 0.45, *[0.1, 0.9] * 6, 0.99, 0.05]),
-    ).with_columns(predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")))
-    mistakes = find_mistakes(oof, index_of(KEYS, **FACTS))
+    probability = np.array([0.9, 0.45, *[0.1, 0.9] * 6, 0.99, 0.05])
+    mistakes = find_mistakes(predictions([probability]), index_of(KEYS, **FACTS))
     assert dict(mistakes.schema) == dict(MISTAKE_SCHEMA)
     assert mistakes.select("rank", "video_id", "label").rows() == [
         (1, "v014", "real"),
@@ -139,8 +133,14 @@ def test_mistakes_are_ranked_by_how_sure_they_were():
         (4, "v001", "fake"),
     ]
     assert mistakes["video_path"][0] == "v014.mp4"
-    right = oof.filter(pl.col("label") == pl.col("predicted"))
-    assert find_mistakes(right, index_of(KEYS)).is_empty()
+    right = np.tile([0.1, 0.9], 8)
+    assert find_mistakes(predictions([right]), index_of(KEYS)).is_empty()
+
+
+def test_a_mistake_is_one_on_average_over_the_repeats():
+    """v000 is called fake in one of two repeats, with .7 and .2; v005, a fake, is at .3 in both."""
+    mistakes = find_mistakes(predictions(), index_of(KEYS, **FACTS))
+    assert mistakes.select("video_id", "probability").rows() == [("v005", pytest.approx(0.3))]
 
 
 def test_a_slice_is_small_by_its_videos_or_its_groups():
@@ -150,7 +150,6 @@ def test_a_slice_is_small_by_its_videos_or_its_groups():
         groups = [f"g{number // a_group}" for number in range(n_videos)]
         predictions = pl.DataFrame(
             {
-                "method": ["svm"] * n_videos,
                 "repeat": [1] * n_videos,
                 "fold": [1] * n_videos,
                 "video_id": names,

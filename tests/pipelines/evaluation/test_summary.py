@@ -26,7 +26,14 @@ def permutations(observed=0.9, n_as_good=0, n=19, within=True):
     return pl.DataFrame(rows, schema=PERMUTATION_SCHEMA, orient="row")
 
 
-CV = pl.DataFrame({"test_roc_auc": [0.6, None, 0.8], "test_f1": [0.5, 0.5, 0.5], "test_accuracy": [0.0, 0.5, 1.0]})
+CV = pl.DataFrame(
+    {
+        "repeat": [1, 1, 1, 2, 2, 2],
+        "test_roc_auc": [0.6, None, 0.8, 0.6, 0.8, None],
+        "test_f1": [0.5] * 6,
+        "test_accuracy": [0.0, 0.5, 1.0, 0.2, 0.5, 0.8],
+    }
+)
 
 
 def summarise(compared=None, permuted=None, svm=SVM, n_groups=12, **changes):
@@ -58,6 +65,12 @@ def test_p_values_count_the_true_labels_too():
     without = summarise(permuted=permutations(within=False))
     assert without["roc_auc_p_value"] == 1 / 20
     assert without["mean_group_auc_p_value"] is None
+
+
+def test_the_figures_of_the_permutation_test_are_given():
+    summary = summarise(permuted=permutations(observed=0.7, n_as_good=1, n=10))
+    assert summary["roc_auc_first_repeat"] == summary["mean_group_auc_first_repeat"] == 0.7
+    assert summary["roc_auc_permuted_mean"] == pytest.approx((0.95 + 9 * 0.5) / 10)
 
 
 @pytest.mark.parametrize("permuted", [pl.DataFrame(schema=PERMUTATION_SCHEMA), permutations(n=0)])
@@ -115,9 +128,9 @@ def test_counts_and_flags():
     assert summarise(svm=SVM | {"search": SVM["search"] | {"mode": "global"}})["searched_on_test_videos"] == 1
 
 
-def test_the_spread_over_folds_passes_over_folds_of_one_class():
+def test_the_spread_is_over_the_folds_of_all_repeats_but_those_of_one_class():
     summary = summarise()
     assert summary["test_roc_auc_fold_mean"] == pytest.approx(0.7)
-    assert summary["test_roc_auc_fold_std"] == pytest.approx(0.2 / 2**0.5)
+    assert summary["test_roc_auc_fold_std"] == pytest.approx(0.2 / 3**0.5)
     assert summary["test_f1_fold_std"] == 0
     assert summary["test_accuracy_fold_mean"] == 0.5

@@ -28,6 +28,7 @@ PREDICTION_SCHEMA = (
     "probability",
     "verdict",
 )
+_NAMES = pl.col("group_names").str.json_decode(pl.List(pl.String))
 METRIC_SCHEMA = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 
 
@@ -70,8 +71,8 @@ def judge_other_corpus(
     probability, verdicts_of = scores["probability"].to_numpy(), svm_detector.verdicts_
     verdicts = verdicts_of(probability) if verdicts_of else np.full(len(scores), "inconclusive")
     trained = corpus_index.join(training_table.select("video_id").unique(), on="video_id", how="semi")
-    names = trained["group_names"].explode().unique().to_list()
-    shares_a_group = pl.col("group_names").list.eval(pl.element().is_in(names)).list.any()
+    names = trained.select(_NAMES.explode().unique())["group_names"].to_list()
+    shares_a_group = _NAMES.list.eval(pl.element().is_in(names)).list.any()
     known = shares_a_group | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
     return (
         scores.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))

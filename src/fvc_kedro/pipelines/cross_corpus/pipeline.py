@@ -20,30 +20,35 @@ def create_pipeline() -> Pipeline:
         namespace="other_corpus",
         parameters={"params:ingestion", "params:features", "params:execution"},
     )
-    judged = Pipeline(
-        [
-            Node(
-                func=judge_other_corpus,
-                inputs=[
-                    "other_corpus.segment_features",
-                    "other_corpus.corpus_index",
-                    "corpus_index",
-                    "training_table",
-                    "svm_detector",
-                    "params:svm",
-                ],
-                outputs="other_predictions",
-                name="judge_other_corpus",
-            ),
-            Node(
-                func=evaluate_other_corpus,
-                inputs=["other_predictions", "params:evaluation"],
-                outputs="other_metrics",
-                name="evaluate_other_corpus",
-            ),
-            Node(func=plot_other_roc, inputs="other_predictions", outputs="other_roc_plot", name="plot_other_roc"),
-        ],
-        namespace="cross_corpus",
-        prefix_datasets_with_namespace=False,
-    )
-    return measured + judged
+    # Under the same namespace, or Kedro warns of the dots in their datasets' names.
+    judged = [
+        Node(
+            func=judge_other_corpus,
+            inputs=[
+                "other_corpus.segment_features",
+                "other_corpus.corpus_index",
+                "corpus_index",
+                "training_table",
+                "svm_detector",
+                "params:svm",
+            ],
+            outputs="other_predictions",
+            name="judge_other_corpus",
+            namespace="other_corpus",
+        ),
+        Node(
+            func=evaluate_other_corpus,
+            inputs=["other_predictions", "params:evaluation"],
+            outputs="other_metrics",
+            name="evaluate_other_corpus",
+            namespace="other_corpus",
+        ),
+        Node(
+            func=plot_other_roc,
+            inputs="other_predictions",
+            outputs="other_roc_plot",
+            name="plot_other_roc",
+            namespace="other_corpus",
+        ),
+    ]
+    return Pipeline([measured, *judged])

@@ -21,6 +21,7 @@ from fvc_kedro.pipelines.training_rows import (
     is_too_large,
     labels_of,
     rows_of,
+    searches_once,
     splits_of,
 )
 
@@ -74,6 +75,7 @@ def plan_ablation(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
+    svm: dict[str, Any],
     evaluation: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
@@ -92,7 +94,8 @@ def plan_ablation(
             detector = clone(svm_detector).set_params(experts=experts)
             columns = columns_of_experts(detector)
             about = {"features": name, "kind": kind, "n_features": len(columns)}
-            trials.append(Trial(about, rows_of(training_table, columns), splits, detector))
+            rows = rows_of(training_table, columns)
+            trials.append(Trial(about, rows, splits, detector, search_once=searches_once(svm)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "ablation")
 
 
@@ -113,8 +116,9 @@ def tabulate_ablation(
         with its interval; all on the first repeat. Empty where the ablation was left out.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    for about, reason in ablation_trials.failures:
-        logger.warning("The choice of features %s (%s) is left out: %s", about["features"], about["kind"], reason)
+    if ablation_trials.failures:
+        names = ", ".join(f"{about['features']} ({about['kind']})" for about, _ in ablation_trials.failures)
+        logger.info("The ablation leaves out what too few groups show: %s", names)
     if ablation_trials.predictions.is_empty():
         return pl.DataFrame(schema=ABLATION_SCHEMA)
     default = oof_predictions.filter(repeat=1).sort("video_id")

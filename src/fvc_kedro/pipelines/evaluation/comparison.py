@@ -28,6 +28,7 @@ from fvc_kedro.pipelines.training_rows import (
     groups_of,
     labels_of,
     rows_of,
+    searches_once,
     splits_of,
     stated,
     videos_of,
@@ -115,6 +116,7 @@ def plan_comparison(
     corpus_index: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
+    svm: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
     """Ask for the cross-validation of every method but the detector on every repeat of the folds.
@@ -144,7 +146,13 @@ def plan_comparison(
         detector, table = clone(svm_detector).set_params(**changes), facts if method in METADATA else training_table
         rows = rows_of(table, columns_of_experts(detector))
         trials += [
-            Trial({"method": method, "repeat": repeat}, rows, splits_of(table, folds, repeat), detector)
+            Trial(
+                {"method": method, "repeat": repeat},
+                rows,
+                splits_of(table, folds, repeat),
+                detector,
+                search_once=searches_once(svm),
+            )
             for repeat in sorted(folds["repeat"].unique())
         ]
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "baselines")

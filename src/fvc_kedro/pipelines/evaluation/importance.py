@@ -30,6 +30,8 @@ def parts_of(columns: list[str]) -> dict[str, list[str]]:
     """Columns by family, those of the family region by place; those of scaled copies are one part."""
     known = set(columns)
     parts = {name: [one for one in columns_of([name]) if one in known] for name in PARTS if name != "region"}
+    taken = {one for own in parts.values() for one in own}
+    parts["region"] = [one for one in columns_of(["region"]) if one in known - taken]  # what belongs to no place
     parts["scaled copy"] = [column for column in columns if column.startswith("scaled_")]
     return {name: own for name, own in parts.items() if own}
 

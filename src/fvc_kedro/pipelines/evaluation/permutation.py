@@ -22,6 +22,7 @@ from fvc_kedro.pipelines.training_rows import (
     is_too_large,
     labels_of,
     rows_of,
+    searches_once,
     splits_of,
     videos_of,
 )
@@ -53,7 +54,7 @@ def plan_permutations(
     if settings.n_permutations and not is_too_large(training_table, settings.max_rows, "permutation test"):
         rows, videos = rows_of(training_table, columns_of_experts(svm_detector)), videos_of(training_table)
         once = parameters.model_copy(update={"n_repeats": 1})
-        search_once = parameters.search.mode == "global"
+        search_once = searches_once(svm)
         for number in range(1, settings.n_permutations + 1):
             y = permute_labels(labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32)
             permuted = videos.with_columns(label=pl.Series(np.where(y == 1, "fake", "real")))

@@ -10,6 +10,8 @@ from fvc_kedro.pipelines.evaluation.permutation import plan_permutations, tabula
 from fvc_kedro.pipelines.evaluation.slices import find_mistakes, slice_results
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
 
+_TRAINED = ["training_table", "folds", "svm_detector"]
+
 
 def create_pipeline() -> Pipeline:
     """Wire the evaluation."""
@@ -17,7 +19,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=plan_comparison,
-                inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:execution"],
+                inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:svm", "params:execution"],
                 outputs="comparison_trials",
                 name="cross_validate_baselines",
             ),
@@ -47,7 +49,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=plan_learning_curve,
-                inputs=["training_table", "folds", "svm_detector", "params:evaluation", "params:execution"],
+                inputs=[*_TRAINED, "params:svm", "params:evaluation", "params:execution"],
                 outputs="learning_curve_trials",
                 name="cross_validate_fewer_groups",
             ),
@@ -59,7 +61,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=plan_ablation,
-                inputs=["training_table", "folds", "svm_detector", "params:evaluation", "params:execution"],
+                inputs=[*_TRAINED, "params:svm", "params:evaluation", "params:execution"],
                 outputs="ablation_trials",
                 name="cross_validate_parts",
             ),

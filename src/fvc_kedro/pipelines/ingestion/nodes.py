@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -29,7 +30,7 @@ INDEX_SCHEMA: dict[str, Any] = {
     "video_path": pl.String,
     "label": pl.String,
     "group": pl.String,
-    "group_names": pl.List(pl.String),
+    "group_names": pl.String,
     "platform": pl.String,
     "subset": pl.String,
     "manipulation": pl.String,
@@ -244,7 +245,7 @@ def index_videos(
     Two files of equal content and label count once, the first; with different labels they are all
     rejected, as one of the labels must be wrong. Groups that share a video, by path or by content,
     become one group: their other videos are likely copies of one another too. It is named after the first of them in
-    alphabetical order; ``group_names`` lists them all.
+    alphabetical order; ``group_names`` lists them all, as JSON.
 
     Returns
     -------
@@ -292,8 +293,8 @@ def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> None:
                 for group in joined:
                     members[group] = joined
     for row in rows:
-        row["group_names"] = sorted(members[row["group"]])
-        row["group"] = row["group_names"][0]
+        names = sorted(members[row["group"]])
+        row["group"], row["group_names"] = names[0], json.dumps(names, ensure_ascii=False)
 
 
 def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ from fvc_kedro.pipelines.training_rows import (
     groups_of,
     labels_of,
     rows_of,
+    searches_once,
     splits_of,
     videos_of,
 )
@@ -134,7 +135,7 @@ def plan_cross_validation(
     parameters = SvmParameters.model_validate(svm)
     detector = detector_of(parameters, training_table.columns, len(training_table))
     rows = rows_of(training_table, columns_of_experts(detector))
-    search_once = parameters.search.mode == "global"
+    search_once = searches_once(svm)
     splits = {repeat: splits_of(training_table, folds, repeat) for repeat in sorted(folds["repeat"].unique())}
     splits[ALL_VIDEOS] = {ALL_VIDEOS: (np.arange(len(rows)), np.arange(0))}
     trials = [
