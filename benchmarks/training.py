@@ -176,7 +176,7 @@ def independent_nystroem_auc_difference(scale: float) -> dict[str, Any]:
 
 
 def million_rows(scale: float) -> dict[str, Any]:
-    rows = made_up_rows(round(1_000_000 * scale))
+    rows = made_up_rows(round(1_000_000 * scale**2))
     candidates = svm_candidates(["rbf", "linear"], [0.001, 0.1], [1, 10], SEED, DEFAULT_COMPONENTS)
     detector = VideoDetector({"all": rows.features.columns}, candidates, seed=SEED)
     seconds, _ = timed(partial(detector.fit, rows.features, rows.y, rows.groups, rows.videos))

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from kedro.io import DatasetError
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from fvc_kedro import execution as engines
@@ -201,15 +202,15 @@ def stumble(values):
     raise ZeroDivisionError("an unforeseen one")
 
 
-def with_map(function, **arguments):
+def calling(function, **arguments):
     """Make a detector whose classifiers see their columns through a function."""
     (candidate,) = DETECTOR.candidates
-    mapped = replace(candidate, feature_map=FunctionTransformer(function, kw_args=arguments))
-    return clone(DETECTOR).set_params(candidates=[mapped])
+    classifier = make_pipeline(FunctionTransformer(function, kw_args=arguments), candidate.classifier)
+    return clone(DETECTOR).set_params(candidates=[replace(candidate, classifier=classifier)])
 
 
 def test_a_worker_killed_in_a_training_stops_the_run_and_the_next_takes_it_up(tmp_path):
-    deadly = named("deadly", 2, detector=with_map(kill_unless, file=str(tmp_path / "safe")))
+    deadly = named("deadly", 2, detector=calling(kill_unless, file=str(tmp_path / "safe")))
     deadly = replace(deadly, splits={1: deadly.splits[1]})  # cheaper than the others, so that it comes last
     some = [deadly, named("a", 0), named("b", 1)]
     dataset, one = TrialsDataset(path=str(tmp_path / "out"), batch="batch"), Execution("local", workers=1)
@@ -380,7 +381,7 @@ def leaking():
     ("broken", "cause", "message"),
     [
         (leaking(), LeakageError, r"groups on both sides of a split: \['g\d'\]"),
-        (make_trial(detector=with_map(stumble)), ZeroDivisionError, "an unforeseen one"),
+        (make_trial(detector=calling(stumble)), ZeroDivisionError, "an unforeseen one"),
     ],
     ids=["leak", "unforeseen"],
 )

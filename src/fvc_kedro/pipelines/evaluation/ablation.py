@@ -66,7 +66,8 @@ def choices_of_experts(
             choices[name, "left out"] = {other: own for other, own in experts.items() if other != name}
     for part in PARTS:
         own = columns_of([part])
-        if part != "region" and set(own) <= set(measured) and own not in list(experts.values()):
+        is_new = own not in list(experts.values()) and (part, "alone") not in choices
+        if part != "region" and set(own) <= set(measured) and is_new:
             choices[part, "alone"] = {"part": own}
     return choices
 
