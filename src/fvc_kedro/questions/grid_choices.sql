@@ -1,6 +1,6 @@
 -- What did each grid search choose, and how clear was the choice?
--- The first point of the grid within one standard error of the best is taken, so the lead over the best other point may
--- be below 0. A lead far below std_roc_auc is no clear choice. The search of the final detector has no repeat and fold.
+-- The first point of the grid within .02 of the best is taken, so the lead over the best other point may be below 0. A lead
+-- far below std_roc_auc is no clear choice. The search of the final detector has no repeat and fold.
 SELECT
     repeat,
     fold,

@@ -82,7 +82,8 @@ def assemble_training_table(
     if "scaled" in parameters.feature_sets:
         if scaled_features.is_empty():
             raise TrainingDataError(
-                "svm.feature_sets has 'scaled', but no scaled copy was measured: kedro run --pipelines scaling"
+                "svm.feature_sets has 'scaled', but no scaled copy was measured: kedro run --pipelines scaling "
+                "with the same svm.feature_sets"
             )
         _check_unique(scaled_features, ["video_id"], "scaled_features")
         table = table.join(
