@@ -30,7 +30,7 @@ def _no_column(name: str) -> str:
     taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", "scaled_copy"}
     taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}  # joined to them
     if name in taken:
-        raise ValueError(f"an expert may not be named {name!r}, which names a column of the predictions already")
+        raise ValueError(f"an expert may not be named {name!r}, which names a column of a table already")
     return name
 
 

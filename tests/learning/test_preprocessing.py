@@ -115,12 +115,13 @@ def test_full_shrinkage_whitens_nothing():
     assert ratio.max() > 1.5 * ratio.min()
 
 
-def test_fewer_rows_than_columns_give_as_many_columns_as_rows():
+def test_fewer_rows_than_columns_give_fewer_columns_than_rows():
+    """Centred rows span one dimension less than their number; one more would be made of rounding errors."""
     values, y, weights = table(21, 60)
     whitening = WithinClassWhitening().fit(values[:20], y[:20], weights[:20])
-    assert whitening.transform(values[:20]).shape == (20, 20)
+    assert whitening.transform(values[:20]).shape == (20, 19)
     unseen = whitening.transform(values[20:])
-    assert unseen.shape == (1, 20)
+    assert unseen.shape == (1, 19)
     assert np.isfinite(unseen).all()
     assert WithinClassWhitening().fit(*table(60, 21)[:2]).whitening_.shape == (21, 21)
 
@@ -153,7 +154,7 @@ def test_columns_there_twice_are_harmless_with_fewer_rows_than_columns():
     values, y, weights = table(20, 30)
     more = np.column_stack([values, values, np.full((20, 3), 7.5)])
     preprocessing, prepared = fit_preprocessing(more, y, weights, 0.4)
-    assert prepared.shape == (20, 20)
+    assert prepared.shape == (20, 19)
     assert np.abs(prepared).max() < 100
     assert np.abs(preprocessing.transform(1e3 * more)).max() < 1000
 
@@ -220,3 +221,22 @@ def test_weights_are_used_in_scaling_and_in_whitening():
     np.testing.assert_allclose(scaled, scaler.transform(values))
     residuals = residuals_of(whitened, y, weights)
     np.testing.assert_allclose(residuals.T @ residuals / len(y), np.eye(5), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 100), (40, 41), (100, 40)])
+def test_rounding_errors_do_not_reach_unseen_rows(shape):
+    values, y, _ = table(*shape)
+    unseen = table(30, shape[1])[0] + 1.0
+    noise = 1 + 1e-13 * np.random.default_rng(0).normal(size=values.shape)
+    distances = [
+        pdist(WithinClassWhitening().fit(training, y).transform(unseen)) for training in (values, values * noise)
+    ]
+    np.testing.assert_allclose(*distances, rtol=1e-8)
+
+
+def test_columns_that_are_all_constant_leave_nothing():
+    for shape in ((5, 8), (8, 5)):
+        whitened = (
+            WithinClassWhitening().fit(np.zeros(shape), np.arange(shape[0]) % 2).transform(np.ones((2, shape[1])))
+        )
+        assert np.isfinite(whitened).all()

@@ -94,7 +94,8 @@ class Fusion:
 def fit_fusion(margins: NDArray[np.float64], y: Labels) -> Fusion:
     """Calibrate every expert by Platt's sigmoid, then the sum of their evidence by another one.
 
-    The second sigmoid shrinks the sum where experts repeat each other.
+    The second sigmoid rescales the sum: below one where experts repeat each other. Both are fitted to the same
+    out-of-fold margins.
 
     Parameters
     ----------

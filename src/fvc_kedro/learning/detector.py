@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from fvc_kedro.learning.rows import Rows, balanced_weights, first_rows, mean_by_
 from fvc_kedro.learning.search import GridPoint, score_candidates
 from fvc_kedro.learning.thresholds import Verdicts
 
-_DIGITS = 12  # detectors that tell nothing must come to one and the same score, or rounding would rank the folds
+_DIGITS = 12  # scores are rounded, so that detectors without any signal tie instead of being ranked by rounding errors
 
 
 class VideoDetector(ClassifierMixin, BaseEstimator):
@@ -271,10 +270,6 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         return pl.DataFrame({"video_id": names}, schema={"video_id": pl.String}).with_columns(
             pl.Series(name, np.round(values, _DIGITS)).fill_nan(None) for name, values in scores.items()
         )
-
-    def grid_table(self) -> list[dict[str, Any]]:
-        """Return a dictionary for each point of the grid, as of :class:`~fvc_kedro.learning.search.GridPoint`."""
-        return [asdict(point) for point in self.grid_points_]
 
 
 def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 Values = NDArray[np.float64]
 
 _SMALLEST_VARIANCE = 1e-20  # relative to the squared mean; what rounding leaves of a constant
+_SMALLEST_LENGTH = 1e-9  # of a direction that the rows span, relative to the longest; below it is rounding
 _SMALLEST_EIGENVALUE = 1e-12  # of the covariance of standardised columns
 
 
@@ -60,7 +61,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
     After it, a direction in which videos of one class vary a lot counts no more than one in which they hardly vary.
     The covariance is pooled over the two classes and shrunk towards a multiple of the identity. Rows are centred
     on the midpoint between the class means. With fewer rows than columns, the output is restricted to the space
-    that the training rows span; there are then as many output columns as rows.
+    that the centred training rows span; there are then fewer output columns than rows.
 
     Parameters
     ----------
@@ -98,11 +99,12 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         residuals = (values - means[y]) * np.sqrt(weights / weights.mean())[:, None]
         automatic = isinstance(self.shrinkage, str)
         self.shrinkage_ = float(ledoit_wolf_shrinkage(residuals, assume_centered=True) if automatic else self.shrinkage)
+        mean_variance = float(np.sum(residuals**2)) / n_rows / n_columns
         basis = np.eye(n_columns)
         if n_rows < n_columns:
-            basis = np.linalg.svd(values - self.center_, full_matrices=False)[2].T
-        mean_variance = float(np.sum(residuals**2)) / n_rows / n_columns
-        residuals = residuals @ basis if n_rows < n_columns else residuals
+            _, lengths, directions = np.linalg.svd(values - self.center_, full_matrices=False)
+            basis = directions[lengths > _SMALLEST_LENGTH * max(lengths[0], 1.0)].T
+            residuals = residuals @ basis
         covariance = (1 - self.shrinkage_) * (residuals.T @ residuals) / n_rows
         covariance += self.shrinkage_ * mean_variance * np.eye(len(covariance))
         variances, directions = np.linalg.eigh(covariance)

@@ -37,7 +37,7 @@ class Rows:
 
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """Return the rows of the given numbers."""
-        return Rows(self.features[rows.tolist()], self.y[rows], self.groups[rows], self.videos[rows])
+        return Rows(self.features[rows], self.y[rows], self.groups[rows], self.videos[rows])
 
     def prevalence(self) -> float:
         """Share of fakes among the videos."""

@@ -46,8 +46,8 @@ def score_candidates(
 ) -> list[GridPoint]:
     """Score every candidate by the fused evidence of its experts, and choose one.
 
-    The choice is the first candidate, in the order given, that is within .02 of the best. So the order of the grid is an
-    order of preference, and chance does not choose a candidate that is known to transfer worse.
+    The choice is the first candidate, in the order given, that is nearly as good as the best. So the order of the grid
+    is an order of preference, and chance does not choose a candidate that is known to transfer worse.
 
     Parameters
     ----------

@@ -44,10 +44,10 @@ def permute_parts(
 ) -> pl.DataFrame:
     """Measure the permutation importance of each part of the features on the held-out groups.
 
-    A video gets the part's columns of another video of the corpus, of all its segments (over again where it has
-    fewer), so that what they say of one another stays and what they say of the label goes. To shuffle inside each test
-    part would not do: where that is one group of one class, the label's trace would stay. Nor would it do to shuffle
-    segments, whose mean over a video would hardly vary.
+    A video gets the part's columns of all segments of another video of the corpus (repeated if that has fewer), so that
+    what they say of one another stays and what they say of the label goes. To shuffle inside each test part would not
+    do: where that is one group of one class, the label's trace would stay. Nor would it do to shuffle segments, whose
+    mean over a video would hardly vary.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def permute_parts(
         _put(whole[:, 0], place, model, unseen)
         for name, own in parts.items():
             for number, order in enumerate(orders[name]):
-                moved = unseen.features.with_columns(rows.features[order[test].tolist()].select(own))
+                moved = unseen.features.with_columns(rows.features[order[test]].select(own))
                 _put(shuffled[name][:, number], place, model, Rows(moved, unseen.y, unseen.groups, unseen.videos))
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)

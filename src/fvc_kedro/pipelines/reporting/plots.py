@@ -72,7 +72,7 @@ def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
         With label and ``probability`` of fake.
     title : str
     """
-    figure, axes = new_axes(title, "false positive rate (real called fake)", "true positive rate")
+    figure, axes = new_axes(title, "false positive rate (real predicted fake)", "true positive rate")
     axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
     y, probability = _truth(predictions)
     if np.unique(y).size == 2:
@@ -167,7 +167,7 @@ def plot_mistakes(
     corpus_videos: Mapping[str, Video],
     reporting: dict[str, Any],
 ) -> Figure:
-    """Show the middle picture of the videos that were called wrongly with most confidence."""
+    """Show the middle picture of the videos that were predicted wrongly with most confidence."""
     shown = mistakes.head(ReportingParameters.model_validate(reporting).n_thumbnails)
     called = pl.when(pl.col("label") == "real").then(pl.lit("fake")).otherwise(pl.lit("real"))
     title = "The most confident mistakes: truth and out-of-fold probability of fake"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,8 @@ def plan_cross_validation(
     Returns
     -------
     TrialBatch
-        A trial a fold, about its ``repeat``; the last one, of the fold ``ALL_VIDEOS``, tests nothing.
+        A trial a fold (or a repeat, where the grid is searched once), about its ``repeat``; the last one, of the fold
+        ``ALL_VIDEOS``, tests nothing.
     """
     parameters = SvmParameters.model_validate(svm)
     detector = detector_of(parameters, training_table.columns, len(training_table))
@@ -139,18 +141,11 @@ def plan_cross_validation(
     search_once = searches_once(svm)
     splits = {repeat: splits_of(training_table, folds, repeat) for repeat in sorted(folds["repeat"].unique())}
     splits[ALL_VIDEOS] = {ALL_VIDEOS: (np.arange(len(rows)), np.arange(0))}
-    trials = [
-        Trial(
-            {"repeat": repeat},
-            rows,
-            {fold: split},
-            detector,
-            search_once=search_once and fold != ALL_VIDEOS,
-            keeps_models=True,
-        )
-        for repeat, parts in splits.items()
-        for fold, split in parts.items()
-    ]
+    trials = []
+    for repeat, parts in splits.items():
+        once = search_once and repeat != ALL_VIDEOS
+        for batch in [parts] if once else [{fold: split} for fold, split in parts.items()]:
+            trials.append(Trial({"repeat": repeat}, rows, batch, detector, search_once=once, keeps_models=True))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "cross-validation")
 
 
@@ -182,9 +177,9 @@ def collect_cross_validation(
     ]
     fold_models = {f"fold_{fold}": model for repeat, fold, model in models if repeat == 1}
     points = [
-        {"repeat": repeat or None, "fold": fold or None} | point
+        {"repeat": repeat or None, "fold": fold or None} | asdict(point)
         for repeat, fold, model in models
-        for point in model.grid_table()
+        for point in model.grid_points_
     ]
     keys = [*KEY_COLUMNS, "repeat", "fold", "margin", "probability", "predicted"]
     predictions = (
