@@ -520,12 +520,6 @@ def test_the_search_scores_every_point_in_its_order_and_is_repeatable():
     assert model.verdicts_ is None
 
 
-def test_the_grid_as_a_table_has_a_row_for_each_point():
-    model = fitted(corpus(), linear(0.01, 1))
-    assert [row["C"] for row in model.grid_table()] == [0.01, 1]
-    assert set(model.grid_table()[0]) == {"kernel", "C", "mean_roc_auc", "std_roc_auc", "chosen", "n_videos"}
-
-
 def test_every_point_is_another_detector():
     rows, candidates = corpus(separation=0.5), [*linear(0.001, 1), *rbf(0.1, 1, 10)]
     decisions = [fitted(rows, candidates, number).decision_function(rows.features) for number in range(5)]
@@ -551,7 +545,6 @@ def test_a_chosen_point_is_not_searched_and_comes_to_the_same():
     number = next(n for n, candidate in enumerate(candidates) if candidate is searched.candidate_)
     given = fitted(rows, candidates, number)
     assert given.grid_points_ == []
-    assert given.grid_table() == []
     assert score(given, rows).equals(score(searched, rows))
     assert fitted(rows, candidates, (number + 1) % 3).candidate_ is candidates[(number + 1) % 3]
 

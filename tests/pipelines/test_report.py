@@ -367,7 +367,7 @@ def test_experts_are_named_with_their_features_and_whether_they_were_trained():
     assert "Experts: picture (2 features)." in text
     detector = make_detector(experts={"whole_picture": ["a", "b"], "face": ["c"]})
     text = Page(report(detector=detector)).text
-    assert "Experts: whole picture (2 features), face (1 features, not trained: too few groups)." in text
+    assert "Experts: whole picture (2 features), face (1 features, not trained: too few groups or constant columns)." in text
 
 
 def test_less_than_always_fake_is_said():
@@ -427,7 +427,7 @@ def test_empty_tables_are_said_to_be_empty():
         )
     )
     assert "Not done: more rows than evaluation.max_rows" in page.text
-    assert "No video was called wrongly." in page.text
+    assert "No video is on the wrong side of one half." in page.text
 
 
 def test_thresholds_and_verdict():
