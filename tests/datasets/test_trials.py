@@ -316,7 +316,7 @@ CHANGES = {
     "search fraction": detecting(search_fraction=1.0),
     "fewest videos to search": detecting(search_min_videos=8),
     "prevalence": detecting(prevalence=0.1),
-    "search mode": lambda trial: replace(trial, search_once=True),
+    "search mode": lambda trial: replace(trial, detector=clone(trial.detector).set_params(search_once=True)),
     "models": lambda trial: replace(trial, keeps_models=True),
 }
 

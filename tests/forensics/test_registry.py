@@ -8,7 +8,7 @@ import pytest
 
 from clips import write_clip
 from faces import moving_portrait
-from fvc_kedro.forensics import FAMILIES, Family, Sampling, feature_names, measure, noise
+from fvc_kedro.forensics import FAMILIES, Family, Sampling, columns_of, feature_names, measure, noise
 from fvc_kedro.forensics import registry as registry_module
 from fvc_kedro.video import UnusableVideoError, VideoArray, VideoFile
 
@@ -282,3 +282,13 @@ def test_a_picture_that_changes_its_size_is_refused():
     for families in (["temporal"], ["region"], ["classic"]):
         with pytest.raises(UnusableVideoError, match="changes from 96x72 to 48x32 at frame 5"):
             measure(Changing(texture(10)), families, Sampling(100))
+
+
+def test_a_place_named_beside_its_family_is_listed_once():
+    assert columns_of(["region", "region.face"]) == columns_of(["region"]) == feature_names(["region"])
+    assert columns_of(["region.face", "noise"])[-1] == feature_names(["noise"])[-1]
+
+
+def test_an_unknown_part_is_named():
+    with pytest.raises(ValueError, match=r"unknown parts \['region.nose'\]"):
+        columns_of(["noise", "region.nose"])

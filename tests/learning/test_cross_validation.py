@@ -67,10 +67,8 @@ def folds_of(rows, n_folds=3, seed=0):
     return dict(enumerate(grouped_folds(rows.y, rows.groups, n_folds, seed), start=1))
 
 
-def judged(rows, candidates=SVM, n_folds=3, seed=0, search_once=False, **settings):
-    return cross_validate(
-        rows, folds_of(rows, n_folds, seed), detector(rows, candidates, **settings), search_once=search_once
-    )
+def judged(rows, candidates=SVM, n_folds=3, seed=0, **settings):
+    return cross_validate(rows, folds_of(rows, n_folds, seed), detector(rows, candidates, **settings))
 
 
 def auc(predictions):

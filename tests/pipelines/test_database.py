@@ -29,8 +29,11 @@ def test_the_node_is_wired_to_every_table():
 def test_tables_pass_as_they_are_and_results_are_the_metrics_of_the_folds():
     folds = pl.DataFrame({"video_id": ["a"], "fold": [1]})
     cv_metrics = pl.DataFrame({"repeat": [1], "fold": [1], "test_f1": [0.5]})
-    tables = gather_tables(folds=folds, cv_metrics=cv_metrics)
-    assert list(tables) == ["folds", "cv_metrics", "results"]
+    scores = pl.DataFrame({"repeat": [1], "video_id": ["a"], "fold": [1], "probability": [0.5]})
+    evaluated = scores.with_columns(method=pl.lit("svm"))
+    given = {"folds": folds, "cv_metrics": cv_metrics, "oof_predictions": scores, "method_predictions": evaluated}
+    tables = gather_tables(**given)
+    assert list(tables) == [*given, "results"]
     assert_frame_equal(tables["folds"], folds)
     assert_frame_equal(tables["results"], cv_metrics)
 

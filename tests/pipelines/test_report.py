@@ -25,6 +25,7 @@ from fvc_kedro.pipelines.reporting import create_pipeline
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.reporting.report import REPORT_TABLES, TITLES, claim, figure_text, write_report
 from fvc_kedro.pipelines.svm_training.nodes import THRESHOLD_SCHEMA
+from fvc_kedro.pipelines.training_rows import TrainingDataError
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
 FAILURES = pl.DataFrame(schema={"reason": pl.String})
@@ -73,6 +74,8 @@ def tables(keys):
         "failed_scaled_videos": FAILURES,
         "folds": folds_of(keys),
         "cv_metrics": folds,
+        "oof_predictions": folds_of(keys).with_columns(probability=0.5),
+        "method_predictions": folds_of(keys).with_columns(method=pl.lit("svm"), probability=0.5),
         "thresholds": pl.DataFrame(
             [(0.01, None, 99, 0.0, 0.0), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
         ),
@@ -367,7 +370,10 @@ def test_experts_are_named_with_their_features_and_whether_they_were_trained():
     assert "Experts: picture (2 features)." in text
     detector = make_detector(experts={"whole_picture": ["a", "b"], "face": ["c"]})
     text = Page(report(detector=detector)).text
-    assert "Experts: whole picture (2 features), face (1 features, not trained: too few groups or constant columns)." in text
+    assert (
+        "Experts: whole picture (2 features), face (1 features, not trained: too few groups or constant columns)."
+        in text
+    )
 
 
 def test_less_than_always_fake_is_said():
@@ -448,3 +454,9 @@ def test_thresholds_and_verdict():
 
 def test_a_detector_without_verdicts_has_none_in_its_card():
     assert "Measured on folds that had no part" not in Page(report(detector=make_detector())).text
+
+
+def test_what_was_trained_after_the_evaluation_is_not_reported():
+    keys = key_table(24)
+    with pytest.raises(TrainingDataError, match="not those that were evaluated"):
+        report(oof_predictions=folds_of(keys).with_columns(probability=0.6))

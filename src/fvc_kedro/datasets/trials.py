@@ -23,8 +23,11 @@ from fvc_kedro.learning.cross_validation import cross_validate
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split, TooFewGroupsError
 from fvc_kedro.learning.rows import Rows
+from fvc_kedro.learning.search import GridPoint
 
 About = Mapping[str, Any]
+# Predictions; searches and, where they are kept, models by fold.
+Result = tuple[pl.DataFrame, dict[int, list[GridPoint]], dict[int, VideoDetector]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,6 @@ class Trial:
         Row numbers, by the number of the fold.
     detector : VideoDetector
         Not fitted.
-    search_once : bool
-        Whether the grid is searched once on all rows, test parts included. Optimistic.
     keeps_models : bool
         Whether the fitted detectors are kept beside the predictions.
     """
@@ -51,7 +52,6 @@ class Trial:
     rows: Rows
     splits: Mapping[int, Split]
     detector: VideoDetector
-    search_once: bool = False
     keeps_models: bool = False
 
 
@@ -73,6 +73,8 @@ class TrialResults:
     predictions : DataFrame
         Those of all trials one below the other, as of :func:`~fvc_kedro.learning.cross_validation.cross_validate`, with
         a column for each entry of what the trials are about. Columns that a trial lacks are null there.
+    searches : list of (about, {fold: list of GridPoint})
+        How every point of the grid did.
     models : list of (about, {fold: VideoDetector})
         Those of the trials that keep theirs.
     failures : list of (about, reason)
@@ -80,6 +82,7 @@ class TrialResults:
     """
 
     predictions: pl.DataFrame
+    searches: list[tuple[About, dict[int, list[GridPoint]]]] = field(default_factory=list)
     models: list[tuple[About, dict[int, VideoDetector]]] = field(default_factory=list)
     failures: list[tuple[About, str]] = field(default_factory=list)
 
@@ -128,30 +131,39 @@ class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
         write_json(self._contents, {"trials": contents})
 
     def load(self) -> TrialResults:
-        parts, models, failures = [], [], []
+        parts, searches, models, failures = [], [], [], []
         for entry in read_json(self._contents)["trials"]:
             about = entry["about"]
             if entry["failure"] is not None:
                 failures.append((about, entry["failure"]))
                 continue
-            predictions, found = joblib.load(self._file(entry["key"]))
+            result = self._read(entry["key"])
+            if result is None:
+                raise OSError(
+                    f"the training {about} cannot be read from {self._file(entry['key'])}: run the pipeline that "
+                    f"made {self._contents.name} again"
+                )
+            predictions, points, found = result
+            searches.append((about, points))
             parts.append(predictions.with_columns(pl.lit(value).alias(name) for name, value in about.items()))
             if found:
                 models.append((about, found))
-        return TrialResults(pl.concat(parts, how="diagonal") if parts else pl.DataFrame(), models, failures)
+        predictions = pl.concat(parts, how="diagonal") if parts else pl.DataFrame()
+        return TrialResults(predictions, searches, models, failures)
 
-    def _read(self, key: str) -> Any:
+    def _read(self, key: str) -> Result | None:
         """Read the results of a trial; None where they are not there or a full disk or power cut has damaged them."""
         try:
-            return joblib.load(self._file(key))
+            stored_key, result = joblib.load(self._file(key))
         except Exception:  # whatever a damaged pickle raises
             return None
+        return result if stored_key == key else None
 
-    def _write(self, key: str, result: Any) -> None:
+    def _write(self, key: str, result: Result) -> None:
         file = self._file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         partial_file = file.with_suffix(f".{os.getpid()}.partial")
-        joblib.dump(result, partial_file)
+        joblib.dump((key, result), partial_file)
         partial_file.replace(file)
 
     @property
@@ -168,16 +180,15 @@ class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
         return {"path": str(self._path), "batch": self._batch}
 
 
-def run_trial(trial: Trial) -> tuple[pl.DataFrame, dict[int, VideoDetector]] | str:
+def run_trial(trial: Trial) -> Result | str:
     """Do one trial on one thread, so that sums come out the same on any machine; a reason where groups are too few."""
     with threadpool_limits(1):
         try:
-            predictions, models = cross_validate(
-                trial.rows, trial.splits, trial.detector, search_once=trial.search_once
-            )
+            predictions, models = cross_validate(trial.rows, trial.splits, trial.detector)
         except TooFewGroupsError as error:
             return str(error)
-    return predictions, models if trial.keeps_models else {}
+    searches = {fold: model.grid_points_ for fold, model in models.items()}
+    return predictions, searches, models if trial.keeps_models else {}
 
 
 class _Hashes:
@@ -196,7 +207,7 @@ class _Hashes:
 
 
 def _key(trial: Trial, code: str, hashes: _Hashes) -> str:
-    how = joblib.hash((trial.detector.get_params(), trial.search_once, trial.keeps_models))
+    how = joblib.hash((trial.detector.get_params(), trial.keeps_models))
     digest = hashlib.sha256(f"{code}\n{how}\n{hashes(trial.rows.features)}\n".encode())
     for names in (trial.rows.groups, trial.rows.videos):
         digest.update(repr(names.tolist()).encode())

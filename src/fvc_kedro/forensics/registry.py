@@ -75,11 +75,11 @@ def columns_of(parts: Sequence[str]) -> list[str]:
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"unknown parts {unknown}; there are {list(PARTS)}")
-    columns = []
+    columns: dict[str, None] = {}  # each once, though a place is part of its family
     for part in parts:
         family, _, place = part.partition(".")
-        columns += region.columns_of_place(place) if place else feature_names([family])
-    return columns
+        columns |= dict.fromkeys(region.columns_of_place(place) if place else feature_names([family]))
+    return list(columns)
 
 
 @dataclass(frozen=True, slots=True)

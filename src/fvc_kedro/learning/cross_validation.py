@@ -15,7 +15,7 @@ from fvc_kedro.learning.rows import Rows, first_rows
 
 
 def cross_validate(
-    rows: Rows, splits: Mapping[int, Split], detector: VideoDetector, *, search_once: bool = False
+    rows: Rows, splits: Mapping[int, Split], detector: VideoDetector
 ) -> tuple[pl.DataFrame, dict[int, VideoDetector]]:
     """Score the videos of every test part by a detector that was searched, calibrated and fitted without their groups.
 
@@ -29,8 +29,6 @@ def cross_validate(
         Row numbers, by the number of the fold. The test part may be empty.
     detector : VideoDetector
         Not fitted, and left so.
-    search_once : bool
-        Whether the grid is searched once on all rows, test parts included. Optimistic.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def cross_validate(
     """
     settled = clone(detector).set_params(prevalence=rows.prevalence())
     chosen = None
-    if search_once:
+    if detector.search_once:
         searched = clone(settled).fit(rows.features, rows.y, rows.groups, rows.videos)
         chosen = [point.chosen for point in searched.grid_points_].index(True)
     models, parts = {}, []

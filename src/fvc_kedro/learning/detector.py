@@ -58,6 +58,9 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Where the share would be fewer videos than this, the search takes all of them.
     seed : int
         Of the inner folds and the sample.
+    search_once : bool
+        Whether :func:`~fvc_kedro.learning.cross_validation.cross_validate` searches the grid once on all videos, test
+        parts included, which is optimistic.
     prevalence : float, optional
         Share of fakes among the videos that the probabilities are meant for; by default that of the training videos.
         Detectors of several training parts must assume one prevalence. Otherwise each would rate its test videos by a
@@ -95,6 +98,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         search_fraction: float = 0.2,
         search_min_videos: int = 200,
         seed: int = 0,
+        search_once: bool = False,
         prevalence: float | None = None,
     ) -> None:
         self.experts = experts
@@ -104,6 +108,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         self.search_fraction = search_fraction
         self.search_min_videos = search_min_videos
         self.seed = seed
+        self.search_once = search_once
         self.prevalence = prevalence
 
     def fit(

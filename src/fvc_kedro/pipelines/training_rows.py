@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
+import joblib
 import numpy as np
 import polars as pl
 
@@ -63,6 +63,7 @@ def detector_of(parameters: SvmParameters, columns: Sequence[str], n_rows: int) 
         search_fraction=parameters.search.fraction,
         search_min_videos=parameters.search.min_videos,
         seed=parameters.seed,
+        search_once=parameters.search.mode == "global",
     )
 
 
@@ -81,9 +82,26 @@ def columns_of_experts(detector: VideoDetector) -> list[str]:
     return list(dict.fromkeys(name for columns in detector.experts.values() for name in columns))
 
 
-def searches_once(svm: dict[str, Any]) -> bool:
-    """Whether the grid is searched once on all videos, test parts included, which is optimistic."""
-    return SvmParameters.model_validate(svm).search.mode == "global"
+def check_trained_with(
+    training_table: pl.DataFrame, folds: pl.DataFrame, detector: VideoDetector, parameters: SvmParameters
+) -> None:
+    """Check that the detector was trained with these parameters, so that no report shows two experiments.
+
+    Raises
+    ------
+    TrainingDataError
+        Naming what differs.
+    """
+    wanted = detector_of(parameters, training_table.columns, len(training_table)).get_params()
+    found = detector.get_params() | {"prevalence": None}
+    differing = [name for name in wanted if joblib.hash(wanted[name]) != joblib.hash(found.get(name))]
+    if not draw_folds(videos_of(training_table), parameters).equals(folds):
+        differing.append("folds")
+    if differing:
+        raise TrainingDataError(
+            f"svm_training ran with other parameters or on other features ({', '.join(differing)} differ): "
+            "kedro run --pipelines svm_training,evaluation,reporting"
+        )
 
 
 def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:

@@ -24,7 +24,7 @@ COLUMNS = {name: columns_of(parts) for name, parts in EXPERTS.items()}
 
 def ablate(trained, **changes):
     settings = EVALUATION | changes
-    batch = plan_ablation(trained.table, trained.folds, trained.detector, SVM, settings, SERIAL)
+    batch = plan_ablation(trained.table, trained.folds, trained.detector, settings, SERIAL)
     return tabulate_ablation(trained.predictions, results_of(batch), trained.detector, settings)
 
 
@@ -98,7 +98,7 @@ def test_the_default_is_the_detector_of_the_first_repeat(trained, ablation):
 
 
 def test_every_choice_has_the_settings_of_the_detector_and_other_experts(trained):
-    batch = plan_ablation(trained.table, trained.folds, trained.detector, SVM, EVALUATION, SERIAL)
+    batch = plan_ablation(trained.table, trained.folds, trained.detector, EVALUATION, SERIAL)
     kept = [name for name in trained.detector.get_params(deep=False) if name not in ("experts", "candidates")]
     assert {trial.about["kind"] for trial in batch.trials} == {"alone", "left out"}
     for trial in batch.trials:
@@ -160,7 +160,7 @@ def test_scaled_copies_are_tried_as_the_expert_that_they_are():
 
 def test_a_choice_that_failed_is_told_and_left_out(trained, caplog):
     caplog.set_level("INFO")
-    batch = plan_ablation(trained.table, trained.folds, trained.detector, SVM, EVALUATION, SERIAL)
+    batch = plan_ablation(trained.table, trained.folds, trained.detector, EVALUATION, SERIAL)
     found = results_of(type(batch)(batch.trials[:1], batch.execution, ""))
     results = TrialResults(found.predictions, failures=[({"features": "dct", "kind": "alone"}, "too few groups")])
     table = tabulate_ablation(trained.predictions, results, trained.detector, EVALUATION)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluations import EVALUATION, SVM, folds_of, key_table, segments_of, train, training_of, untrained
+from evaluations import EVALUATION, folds_of, key_table, segments_of, train, training_of, untrained
 from fvc_kedro.datasets.trials import TrialResults
 from fvc_kedro.pipelines.evaluation.learning_curve import (
     CURVE_SCHEMA,
@@ -20,7 +20,7 @@ SHARES = {"learning_curve": [0.25, 0.5]}
 
 def plan(keys, separation=0.2, **changes):
     table = training_of(segments_of(keys, separation=separation))
-    return plan_learning_curve(table, folds_of(keys), untrained(table), SVM, EVALUATION | SHARES | changes, SERIAL)
+    return plan_learning_curve(table, folds_of(keys), untrained(table), EVALUATION | SHARES | changes, SERIAL)
 
 
 def of_share(batch, share):
@@ -77,7 +77,7 @@ def test_repeats_and_folds_draw_other_groups():
 
 def test_more_groups_bring_more(trained):
     settings = EVALUATION | {"learning_curve": [0.15]}
-    batch = plan_learning_curve(trained.table, trained.folds, trained.detector, SVM, settings, SERIAL)
+    batch = plan_learning_curve(trained.table, trained.folds, trained.detector, settings, SERIAL)
     curve = tabulate_learning_curve(trained.predictions, trained.folds, results_of(batch), settings)
     assert dict(curve.schema) == CURVE_SCHEMA
     assert curve["share"].to_list() == [0.15, 1.0]

@@ -15,7 +15,7 @@ from trials import SERIAL, results_of
 
 def plan(keys, separation=1.0, seed=0, svm=SVM, **changes):
     table = training_of(segments_of(keys, separation=separation, seed=seed))
-    return plan_permutations(table, untrained(table), svm, EVALUATION | changes, SERIAL)
+    return plan_permutations(table, untrained(table, **svm), svm, EVALUATION | changes, SERIAL)
 
 
 def permute(keys, separation=1.0, seed=0, n_permutations=9):
@@ -97,7 +97,7 @@ def test_the_true_labels_are_those_of_the_detector_in_the_first_repeat():
 def test_permutations_are_searched_as_the_detector_was(mode):
     """Where the detector was searched on its test videos, so is what it is compared with."""
     batch = plan(key_table(), svm=SVM | {"search": SVM["search"] | {"mode": mode}})
-    assert {trial.search_once for trial in batch.trials} == {mode == "global"}
+    assert {trial.detector.search_once for trial in batch.trials} == {mode == "global"}
 
 
 def test_the_test_can_be_left_out():

@@ -21,7 +21,6 @@ from fvc_kedro.pipelines.training_rows import (
     is_too_large,
     labels_of,
     rows_of,
-    searches_once,
     splits_of,
 )
 
@@ -76,7 +75,6 @@ def plan_ablation(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
-    svm: dict[str, Any],
     evaluation: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
@@ -96,7 +94,7 @@ def plan_ablation(
             columns = columns_of_experts(detector)
             about = {"features": name, "kind": kind, "n_features": len(columns)}
             rows = rows_of(training_table, columns)
-            trials.append(Trial(about, rows, splits, detector, search_once=searches_once(svm)))
+            trials.append(Trial(about, rows, splits, detector))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "ablation")
 
 

@@ -21,14 +21,15 @@ from fvc_kedro.learning.candidates import (
 )
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge_videos, mcnemar_test
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
+    TrainingDataError,
+    check_trained_with,
     columns_of_experts,
     groups_of,
     labels_of,
     rows_of,
-    searches_once,
     splits_of,
     stated,
     videos_of,
@@ -125,7 +126,13 @@ def plan_comparison(
     -------
     TrialBatch
         Trials about their ``method`` and ``repeat``.
+
+    Raises
+    ------
+    TrainingDataError
+        If the detector was trained with other parameters.
     """
+    check_trained_with(training_table, folds, svm_detector, SvmParameters.model_validate(svm))
     seed, every_column = svm_detector.seed, columns_of_experts(svm_detector)
     facts = metadata_table(corpus_index, videos_of(training_table))
     metadata = facts.columns[len(KEY_COLUMNS) :]
@@ -151,7 +158,6 @@ def plan_comparison(
                 rows,
                 splits_of(table, folds, repeat),
                 detector,
-                search_once=searches_once(svm),
             )
             for repeat in sorted(folds["repeat"].unique())
         ]
@@ -174,6 +180,12 @@ def tabulate_predictions(
         A row a method, repeat and video: method, repeat, fold, video_id, label, group, ``probability`` of fake; in the
         order of the methods, then sorted.
     """
+    keys = ["repeat", "video_id", "fold"]
+    if not oof_predictions.select(keys).sort(keys).equals(folds.select(keys).sort(keys)):
+        raise TrainingDataError(
+            "the predictions of the detector are not those of these folds: "
+            "kedro run --pipelines svm_training,evaluation,reporting"
+        )
     for about, reason in comparison_trials.failures:
         logger.warning("%s is not compared in repeat %s: %s", about["method"], about["repeat"], reason)
     parts = [
@@ -238,6 +250,22 @@ def compare_methods(method_predictions: pl.DataFrame, evaluation: dict[str, Any]
         schema=TEST_SCHEMA,
         orient="row",
     )
+
+
+def check_same_predictions(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
+    """Check that what was evaluated is what was trained last, so that no report shows two experiments.
+
+    Raises
+    ------
+    TrainingDataError
+        Naming the pipelines to run.
+    """
+    columns = ["repeat", "video_id", "fold", "probability"]
+    evaluated = method_predictions.filter(method=DETECTOR).select(columns).sort(columns)
+    if not oof_predictions.select(columns).sort(columns).equals(evaluated):
+        raise TrainingDataError(
+            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
+        )
 
 
 def _called(probability: NDArray[np.float64]) -> NDArray[np.int64]:

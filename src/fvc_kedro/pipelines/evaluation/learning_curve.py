@@ -25,7 +25,6 @@ from fvc_kedro.pipelines.training_rows import (
     is_too_large,
     labels_of,
     rows_of,
-    searches_once,
     splits_of,
 )
 
@@ -46,7 +45,6 @@ def plan_learning_curve(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
-    svm: dict[str, Any],
     evaluation: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
@@ -69,7 +67,7 @@ def plan_learning_curve(
                     for fold, (train, test) in splits_of(training_table, folds, repeat).items()
                 }
                 about = {"share": share, "repeat": repeat, "n_groups": _mean_groups(rows, splits.values())}
-                trials.append(Trial(about, rows, splits, clone(svm_detector), search_once=searches_once(svm)))
+                trials.append(Trial(about, rows, splits, clone(svm_detector)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "learning curve")
 
 

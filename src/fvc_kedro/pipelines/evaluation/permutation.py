@@ -22,7 +22,6 @@ from fvc_kedro.pipelines.training_rows import (
     is_too_large,
     labels_of,
     rows_of,
-    searches_once,
     splits_of,
     videos_of,
 )
@@ -54,7 +53,6 @@ def plan_permutations(
     if settings.n_permutations and not is_too_large(training_table, settings.max_rows, "permutation test"):
         rows, videos = rows_of(training_table, columns_of_experts(svm_detector)), videos_of(training_table)
         once = parameters.model_copy(update={"n_repeats": 1})
-        search_once = searches_once(svm)
         for number in range(1, settings.n_permutations + 1):
             y = permute_labels(labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32)
             permuted = videos.with_columns(label=pl.Series(np.where(y == 1, "fake", "real")))
@@ -63,7 +61,7 @@ def plan_permutations(
             )
             permuted_rows = Rows(rows.features, labels_of(label_of_row), rows.groups, rows.videos)
             splits = splits_of(training_table, draw_folds(permuted, once), 1)
-            trials.append(Trial({"permutation": number}, permuted_rows, splits, clone(svm_detector), search_once))
+            trials.append(Trial({"permutation": number}, permuted_rows, splits, clone(svm_detector)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "permutations")
 
 

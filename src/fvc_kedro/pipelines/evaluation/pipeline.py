@@ -49,7 +49,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=plan_learning_curve,
-                inputs=[*_TRAINED, "params:svm", "params:evaluation", "params:execution"],
+                inputs=[*_TRAINED, "params:evaluation", "params:execution"],
                 outputs="learning_curve_trials",
                 name="cross_validate_fewer_groups",
             ),
@@ -61,7 +61,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=plan_ablation,
-                inputs=[*_TRAINED, "params:svm", "params:evaluation", "params:execution"],
+                inputs=[*_TRAINED, "params:evaluation", "params:execution"],
                 outputs="ablation_trials",
                 name="cross_validate_parts",
             ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from fvc_kedro.pipelines.evaluation.comparison import check_same_predictions
+
 # Every parquet entry of the catalog: each is a table of its own name.
 TABLES = (
     "checked_manifest",
@@ -41,5 +43,11 @@ def gather_tables(**tables: pl.DataFrame) -> dict[str, pl.DataFrame]:
     ----------
     **tables : DataFrame
         Every table of ``TABLES``.
+
+    Raises
+    ------
+    TrainingDataError
+        If what was evaluated is not what was trained last.
     """
+    check_same_predictions(tables["oof_predictions"], tables["method_predictions"])
     return tables | {RESULTS: tables["cv_metrics"]}

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS, check_same_predictions
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.training_rows import stated
 
@@ -87,7 +87,13 @@ def write_report(
     -------
     str
         HTML with all pictures in it.
+
+    Raises
+    ------
+    TrainingDataError
+        If what was evaluated is not what was trained last.
     """
+    check_same_predictions(tables["oof_predictions"], tables["method_predictions"])
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
@@ -233,7 +239,9 @@ REPORT_TABLES = (
     "failed_scaled_videos",
     "folds",
     "cv_metrics",
+    "oof_predictions",
     "thresholds",
+    "method_predictions",
     "method_comparison",
     "method_tests",
     "family_ablation",

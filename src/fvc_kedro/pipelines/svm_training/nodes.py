@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from copy import copy
 from dataclasses import asdict
 from typing import Any
@@ -24,10 +25,11 @@ from fvc_kedro.pipelines.training_rows import (
     groups_of,
     labels_of,
     rows_of,
-    searches_once,
     splits_of,
     videos_of,
 )
+
+logger = logging.getLogger(__name__)
 
 ALL_VIDEOS = 0  # in place of a fold: the final detector, trained on all videos
 GRID_SCHEMA = {
@@ -87,6 +89,11 @@ def assemble_training_table(
                 "with the same svm.feature_sets"
             )
         _check_unique(scaled_features, ["video_id"], "scaled_features")
+        n_lost = (
+            table["video_id"].n_unique() - table.join(scaled_features, on="video_id", how="semi")["video_id"].n_unique()
+        )
+        if n_lost:
+            logger.warning("%d videos are not trained on: they have no features of a scaled copy", n_lost)
         table = table.join(
             scaled_features.drop("label", "group"), on="video_id", how="inner", validate="m:1", maintain_order="left"
         )
@@ -103,6 +110,10 @@ def _check_unique(table: pl.DataFrame, key: list[str], name: str) -> None:
 def _check_measured(experts: dict[str, list[str]], columns: list[str]) -> None:
     for expert, wanted in experts.items():
         missing = sorted(set(wanted) - set(columns))
+        if not wanted:
+            raise TrainingDataError(
+                f"there is no column for the expert {expert}: run the pipeline that measures it again"
+            )
         if missing:
             raise TrainingDataError(
                 f"{len(missing)} features of the expert {expert} were not measured, such as {missing[:3]}: "
@@ -138,14 +149,12 @@ def plan_cross_validation(
     parameters = SvmParameters.model_validate(svm)
     detector = detector_of(parameters, training_table.columns, len(training_table))
     rows = rows_of(training_table, columns_of_experts(detector))
-    search_once = searches_once(svm)
     splits = {repeat: splits_of(training_table, folds, repeat) for repeat in sorted(folds["repeat"].unique())}
     splits[ALL_VIDEOS] = {ALL_VIDEOS: (np.arange(len(rows)), np.arange(0))}
     trials = []
     for repeat, parts in splits.items():
-        once = search_once and repeat != ALL_VIDEOS
-        for batch in [parts] if once else [{fold: split} for fold, split in parts.items()]:
-            trials.append(Trial({"repeat": repeat}, rows, batch, detector, search_once=once, keeps_models=True))
+        for batch in [parts] if detector.search_once else [{fold: split} for fold, split in parts.items()]:
+            trials.append(Trial({"repeat": repeat}, rows, batch, detector, keeps_models=repeat in (ALL_VIDEOS, 1)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "cross-validation")
 
 
@@ -172,14 +181,17 @@ def collect_cross_validation(
     """
     if detector_trials.failures:
         raise TrainingDataError(f"the detector could not be trained: {detector_trials.failures[0][1]}")
-    models = [
-        (about["repeat"], fold, model) for about, by_fold in detector_trials.models for fold, model in by_fold.items()
-    ]
-    fold_models = {f"fold_{fold}": model for repeat, fold, model in models if repeat == 1}
+    fold_models = {
+        f"fold_{fold}": model
+        for about, by_fold in detector_trials.models
+        for fold, model in by_fold.items()
+        if about["repeat"] == 1
+    }
     points = [
-        {"repeat": repeat or None, "fold": fold or None} | asdict(point)
-        for repeat, fold, model in models
-        for point in model.grid_points_
+        {"repeat": about["repeat"] or None, "fold": fold or None} | asdict(point)
+        for about, by_fold in detector_trials.searches
+        for fold, searched in by_fold.items()
+        for point in searched
     ]
     keys = [*KEY_COLUMNS, "repeat", "fold", "margin", "probability", "predicted"]
     predictions = (
