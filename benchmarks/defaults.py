@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-import warnings
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ import joblib
 import numpy as np
 import polars as pl
 import yaml
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -34,7 +32,6 @@ from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import repeats_of
 from fvc_kedro.pipelines.svm_training.nodes import assemble_training_table
 from fvc_kedro.pipelines.training_rows import (
-    columns_of_experts,
     detector_of,
     draw_folds,
     groups_of,
@@ -48,15 +45,15 @@ WHOLE_PICTURE = ["cooccurrence", "spectrum", "sharpness", "noise", "blockiness",
 MOVING = ["region.moving", "region.contrast"]
 ALL = [*WHOLE_PICTURE, "region.face", "region.difference", *MOVING]
 NO_EXPERT = dict.fromkeys(("whole_picture", "face", "difference", "moving"))
-LINEAR = {"grid": {"C": [0.001], "rbf_C": [1], "kernel": ["linear"]}}
+NOT_WHITENED = "not whitened"  # no parameter leaves whitening out
 CHOICES: dict[str, dict[str, Any]] = {
     "default": {},
     "rbf kernel, C 1": {"grid": {"C": [1], "rbf_C": [1], "kernel": ["rbf"]}},
     "rbf kernel, C 10": {"grid": {"C": [1], "rbf_C": [10], "kernel": ["rbf"]}},
-    "linear kernel, C 0.001": LINEAR,
+    "linear kernel, C 0.001": {"grid": {"C": [0.001], "rbf_C": [1], "kernel": ["linear"]}},
     "linear kernel, C 0.1": {"grid": {"C": [0.1], "rbf_C": [1], "kernel": ["linear"]}},
     "linear preferred to rbf": {"grid": {"C": [0.001, 0.1], "rbf_C": [1, 10], "kernel": ["linear", "rbf"]}},
-    "hardly whitened": {"shrinkage": 1.0},
+    NOT_WHITENED: {},
     "shrinkage 0.2": {"shrinkage": 0.2},
     "shrinkage 0.7": {"shrinkage": 0.7},
     "shrinkage auto": {"shrinkage": "auto"},
@@ -93,9 +90,10 @@ def judge(choice: str, train: Path, test: Path, n_repeats: int) -> list[Any]:
     parameters = parameters_of(choice, n_repeats)
     table = table_of(train, parameters)
     detector = detector_of(parameters, table.columns, len(table))
-    rows = rows_of(table, columns_of_experts(detector))
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    if choice == NOT_WHITENED:
+        detector.set_params(shrinkage=None)
+    rows = rows_of(table, detector.columns)
+    with threadpool_limits(1):
         if train == test:
             folds = draw_folds(videos_of(table), parameters)
             parts = []

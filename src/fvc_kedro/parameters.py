@@ -14,6 +14,7 @@ from fvc_kedro.video import Limits
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Kernel = Literal["linear", "rbf"]
 FeatureSet = Literal["original", "scaled"]
+SCALED_EXPERT = "scaled_copy"  # name of the expert that sees the scaled copies
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -27,8 +28,9 @@ def _known_once(families: list[str]) -> list[str]:
 
 
 def _no_column(name: str) -> str:
-    taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", "scaled_copy"}
-    taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}  # joined to them
+    taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", SCALED_EXPERT}
+    # Columns of the tables that predictions are joined with.
+    taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}
     if name in taken:
         raise ValueError(f"an expert may not be named {name!r}, which names a column of a table already")
     return name

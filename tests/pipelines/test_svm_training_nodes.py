@@ -14,12 +14,10 @@ from evaluations import SVM as TWO_EXPERTS
 from evaluations import train as train_on
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.folds import TooFewGroupsError
-from fvc_kedro.parameters import SvmParameters
+from fvc_kedro.parameters import SCALED_EXPERT, SvmParameters
 from fvc_kedro.pipelines.svm_training import nodes
 from fvc_kedro.pipelines.training_rows import (
-    SCALED_EXPERT,
     TrainingDataError,
-    columns_of_experts,
     detector_of,
     draw_folds,
     rows_of,
@@ -184,7 +182,7 @@ def test_a_video_is_predicted_fake_from_one_half_on(two_experts):
 def test_the_final_detector_is_trained_on_all_videos(two_experts):
     table = two_experts.table
     detector = detector_of(SvmParameters.model_validate(TWO_EXPERTS), table.columns, len(table))
-    rows = rows_of(table, columns_of_experts(detector))
+    rows = rows_of(table, detector.columns)
     detector.fit(rows.features, rows.y, rows.groups, rows.videos)
     expected = detector.score_videos(rows.features, rows.videos)
     assert two_experts.detector.score_videos(rows.features, rows.videos).equals(expected)
@@ -346,7 +344,7 @@ def test_every_measured_column_is_in_the_table_and_experts_choose_theirs():
     found = assemble(table)
     assert "noise_mean" in found.columns
     parameters = SvmParameters.model_validate(SVM)
-    assert columns_of_experts(detector_of(parameters, found.columns, len(found))) == NAMES
+    assert detector_of(parameters, found.columns, len(found)).columns == NAMES
 
 
 def test_features_that_were_not_measured_are_named():

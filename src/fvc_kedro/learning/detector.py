@@ -111,6 +111,11 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         self.search_once = search_once
         self.prevalence = prevalence
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns that any expert sees, each once."""
+        return list(dict.fromkeys(name for own in self.experts.values() for name in own))
+
     def fit(
         self,
         X: pl.DataFrame,  # noqa: N803 - scikit-learn's name
@@ -169,7 +174,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             name: None if np.isnan(slope) else self._fit_expert(rows, columns)
             for (name, columns), slope in zip(self.experts.items(), fusion.slopes, strict=True)
         }
-        self.feature_names_in_ = np.array(list(dict.fromkeys(n for own in self.experts.values() for n in own)), object)
+        self.feature_names_in_ = np.array(self.columns, object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
         return self

@@ -14,12 +14,10 @@ from fvc_kedro.learning.candidates import svm_candidates
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Groups, Labels, Split, assert_disjoint, inner_folds, outer_folds
 from fvc_kedro.learning.rows import Rows
-from fvc_kedro.parameters import SvmParameters
+from fvc_kedro.parameters import SCALED_EXPERT, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 
 logger = logging.getLogger(__name__)
-
-SCALED_EXPERT = "scaled_copy"  # name of the expert that sees the scaled copies
 
 
 class TrainingDataError(ValueError):
@@ -77,11 +75,6 @@ def experts_of(parameters: SvmParameters, columns: Sequence[str]) -> dict[str, l
     return experts
 
 
-def columns_of_experts(detector: VideoDetector) -> list[str]:
-    """Columns that any expert of a detector sees, each once."""
-    return list(dict.fromkeys(name for columns in detector.experts.values() for name in columns))
-
-
 def check_trained_with(
     training_table: pl.DataFrame, folds: pl.DataFrame, detector: VideoDetector, parameters: SvmParameters
 ) -> None:
@@ -126,8 +119,13 @@ def mean_predictions(oof_predictions: pl.DataFrame) -> pl.DataFrame:
         oof_predictions.group_by(KEY_COLUMNS)
         .agg(pl.col("probability").mean())
         .sort("video_id")
-        .with_columns(predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")))
+        .with_columns(predicted_label())
     )
+
+
+def predicted_label() -> pl.Expr:
+    """Label that a ``probability`` predicts, fake from one half on, as the column ``predicted``."""
+    return pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")).alias("predicted")
 
 
 def stated(name: str) -> pl.Expr:

@@ -16,7 +16,6 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
 from fvc_kedro.pipelines.training_rows import (
-    columns_of_experts,
     groups_of,
     is_too_large,
     labels_of,
@@ -91,10 +90,8 @@ def plan_ablation(
         splits = splits_of(training_table, folds, 1)
         for (name, kind), experts in choices_of_experts(svm_detector.experts, training_table.columns).items():
             detector = clone(svm_detector).set_params(experts=experts)
-            columns = columns_of_experts(detector)
-            about = {"features": name, "kind": kind, "n_features": len(columns)}
-            rows = rows_of(training_table, columns)
-            trials.append(Trial(about, rows, splits, detector))
+            about = {"features": name, "kind": kind, "n_features": len(detector.columns)}
+            trials.append(Trial(about, rows_of(training_table, detector.columns), splits, detector))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "ablation")
 
 
@@ -124,7 +121,7 @@ def tabulate_ablation(
     y, groups = labels_of(default), groups_of(default)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
     own = judge_videos(y, default["probability"].to_numpy(), groups, counts)
-    judged = [(("default", "default", len(svm_detector.feature_names_in_)), own)]
+    judged = [(("default", "default", len(svm_detector.columns)), own)]
     keys = ["features", "kind", "n_features"]
     for key, found in ablation_trials.predictions.group_by(keys, maintain_order=True):
         probability = found.sort("video_id")["probability"].to_numpy()

@@ -26,7 +26,6 @@ from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
     check_trained_with,
-    columns_of_experts,
     groups_of,
     labels_of,
     rows_of,
@@ -133,7 +132,7 @@ def plan_comparison(
         If the detector was trained with other parameters.
     """
     check_trained_with(training_table, folds, svm_detector, SvmParameters.model_validate(svm))
-    seed, every_column = svm_detector.seed, columns_of_experts(svm_detector)
+    seed, every_column = svm_detector.seed, svm_detector.columns
     facts = metadata_table(corpus_index, videos_of(training_table))
     metadata = facts.columns[len(KEY_COLUMNS) :]
     settings = {
@@ -151,14 +150,9 @@ def plan_comparison(
     trials = []
     for method, changes in settings.items():
         detector, table = clone(svm_detector).set_params(**changes), facts if method in METADATA else training_table
-        rows = rows_of(table, columns_of_experts(detector))
+        rows = rows_of(table, detector.columns)
         trials += [
-            Trial(
-                {"method": method, "repeat": repeat},
-                rows,
-                splits_of(table, folds, repeat),
-                detector,
-            )
+            Trial({"method": method, "repeat": repeat}, rows, splits_of(table, folds, repeat), detector)
             for repeat in sorted(folds["repeat"].unique())
         ]
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "baselines")

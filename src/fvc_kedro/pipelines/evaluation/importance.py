@@ -60,7 +60,7 @@ def permute_parts(
     Breiman, "Random forests", 2001.
     """
     settings = EvaluationParameters.model_validate(evaluation)
-    columns = [str(name) for name in next(iter(fold_models.values()))().feature_names_in_]
+    columns = next(iter(fold_models.values()))().columns
     rows, parts = rows_of(training_table, columns), parts_of(columns)
     videos = videos_of(training_table)
     place = {video: number for number, video in enumerate(videos["video_id"])}

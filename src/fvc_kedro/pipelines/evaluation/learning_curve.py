@@ -20,7 +20,6 @@ from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
 from fvc_kedro.pipelines.evaluation.comparison import repeats_of
 from fvc_kedro.pipelines.training_rows import (
-    columns_of_experts,
     groups_of,
     is_too_large,
     labels_of,
@@ -58,7 +57,7 @@ def plan_learning_curve(
     settings = EvaluationParameters.model_validate(evaluation)
     trials: list[Trial] = []
     if settings.learning_curve and not is_too_large(training_table, settings.max_rows, "learning curve"):
-        rows = rows_of(training_table, columns_of_experts(svm_detector))
+        rows = rows_of(training_table, svm_detector.columns)
         for share in sorted(set(settings.learning_curve)):
             for repeat in sorted(folds["repeat"].unique()):
                 generator = np.random.default_rng([settings.seed, repeat, round(share * 1000)])

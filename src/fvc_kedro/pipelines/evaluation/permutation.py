@@ -16,7 +16,6 @@ from fvc_kedro.learning.resampling import permute_labels
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.training_rows import (
-    columns_of_experts,
     draw_folds,
     groups_of,
     is_too_large,
@@ -51,7 +50,7 @@ def plan_permutations(
     parameters, settings = SvmParameters.model_validate(svm), EvaluationParameters.model_validate(evaluation)
     trials: list[Trial] = []
     if settings.n_permutations and not is_too_large(training_table, settings.max_rows, "permutation test"):
-        rows, videos = rows_of(training_table, columns_of_experts(svm_detector)), videos_of(training_table)
+        rows, videos = rows_of(training_table, svm_detector.columns), videos_of(training_table)
         once = parameters.model_copy(update={"n_repeats": 1})
         for number in range(1, settings.n_permutations + 1):
             y = permute_labels(labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32)

@@ -18,12 +18,12 @@ from fvc_kedro.parameters import ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS, video_table
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
-    columns_of_experts,
     detector_of,
     draw_folds,
     experts_of,
     groups_of,
     labels_of,
+    predicted_label,
     rows_of,
     splits_of,
     videos_of,
@@ -109,11 +109,11 @@ def _check_unique(table: pl.DataFrame, key: list[str], name: str) -> None:
 
 def _check_measured(experts: dict[str, list[str]], columns: list[str]) -> None:
     for expert, wanted in experts.items():
-        missing = sorted(set(wanted) - set(columns))
         if not wanted:
             raise TrainingDataError(
                 f"there is no column for the expert {expert}: run the pipeline that measures it again"
             )
+        missing = sorted(set(wanted) - set(columns))
         if missing:
             raise TrainingDataError(
                 f"{len(missing)} features of the expert {expert} were not measured, such as {missing[:3]}: "
@@ -148,7 +148,7 @@ def plan_cross_validation(
     """
     parameters = SvmParameters.model_validate(svm)
     detector = detector_of(parameters, training_table.columns, len(training_table))
-    rows = rows_of(training_table, columns_of_experts(detector))
+    rows = rows_of(training_table, detector.columns)
     splits = {repeat: splits_of(training_table, folds, repeat) for repeat in sorted(folds["repeat"].unique())}
     splits[ALL_VIDEOS] = {ALL_VIDEOS: (np.arange(len(rows)), np.arange(0))}
     trials = []
@@ -195,10 +195,7 @@ def collect_cross_validation(
     ]
     keys = [*KEY_COLUMNS, "repeat", "fold", "margin", "probability", "predicted"]
     predictions = (
-        detector_trials.predictions.with_columns(
-            pl.col("repeat").cast(pl.Int64),
-            predicted=pl.when(pl.col("probability") >= 0.5).then(pl.lit("fake")).otherwise(pl.lit("real")),
-        )
+        detector_trials.predictions.with_columns(pl.col("repeat").cast(pl.Int64), predicted_label())
         .select(*keys, pl.exclude(keys))
         .sort("repeat", "video_id")
     )
