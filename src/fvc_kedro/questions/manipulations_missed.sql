@@ -1,5 +1,5 @@
 -- Which manipulations are found, and which pass as real?
--- called_fake: share of the verdicts, of all repeats; the probability of a video is its mean over the repeats.
+-- called_fake: share of the predicted labels of all repeats. The probability of a video is its mean over the repeats.
 WITH videos AS (
     SELECT video_id, label, AVG((predicted = 'fake')::INT) AS called_fake, AVG(probability) AS probability
     FROM oof_predictions

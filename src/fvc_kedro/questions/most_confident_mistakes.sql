@@ -1,5 +1,5 @@
 -- Which 20 wrong verdicts were the surest, and where do the videos lie?
--- A video is judged by its mean probability over the repeats; wrong: the share of repeats that judged it wrongly.
+-- A mistake is a mean probability over the repeats on the wrong side of one half. wrong: share of repeats with a wrong label.
 WITH videos AS (
     SELECT
         video_id,

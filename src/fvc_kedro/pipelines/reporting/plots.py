@@ -58,7 +58,7 @@ def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
         axes.plot(rates[0], rates[1], color=FAKE, alpha=0.7, lw=1.4)
         scores.append(metrics.roc_auc_score(y, probability))
     if scores:
-        axes.plot([], [], color=FAKE, label=f"{len(scores)} repeats, mean AUC {np.mean(scores):.3f}")
+        axes.plot([], [], color=FAKE, label=f"repeats: {len(scores)}, mean AUC {np.mean(scores):.3f}")
     axes.legend(loc="lower right")
     return figure
 
@@ -93,7 +93,7 @@ def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
         axes.step(curve[1], curve[0], where="post", color=FAKE, alpha=0.7, lw=1.4)
         scores.append(metrics.average_precision_score(y, probability))
     if scores:
-        label = f"{len(scores)} repeats, mean average precision {np.mean(scores):.3f}"
+        label = f"repeats: {len(scores)}, mean average precision {np.mean(scores):.3f}"
         axes.plot([], [], color=FAKE, label=label)
     axes.set_ylim(0, 1.05)
     axes.legend(loc="lower right")
