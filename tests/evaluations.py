@@ -109,7 +109,8 @@ def index_of(keys, **columns):
     facts = {
         "platform": "youtube", "subset": "", "manipulation": "splice", "bytes": 100_000, "width": 640, "height": 360,
         "fps": 25.0, "n_frames": 250, "duration_s": 10.0, "codec": "h264", "pixel_format": "yuv420p",
-        "bitrate": 80_000.0, "rotation": 0,
+        "bitrate": 80_000.0, "rotation": 0, "pixel_aspect_ratio": 1.0, "displayed_width": 640, "displayed_height": 360,
+        "video_stream": 0, "n_video_streams": 1,
     }  # fmt: skip
     table = keys.with_columns(
         video_path=pl.col("video_id") + ".mp4",

@@ -11,22 +11,26 @@ from fvc_kedro.forensics import bitstream
 from fvc_kedro.forensics.bitstream import FEATURES, autocorrelation_peak, packet_features
 from fvc_kedro.forensics.family import Segment
 from fvc_kedro.video import VideoArray, VideoFile
-from fvc_kedro.video.container import PacketTable
+from fvc_kedro.video.packets import PacketTable
 from pictures import texture
 
 
 def table(sizes, keyframes, times=None, shown=None):
     n = len(sizes)
+    shown = np.ones(n, np.bool_) if shown is None else np.array(shown, np.bool_)
+    times = None if times is None else np.array(times, np.int64)
     return PacketTable(
         sizes=np.array(sizes, np.int64),
-        times=None if times is None else np.array(times, np.int64),
+        times=times,
         keyframes=np.array(keyframes, np.bool_),
-        shown=np.ones(n, np.bool_) if shown is None else np.array(shown, np.bool_),
-        corrupt=0,
+        shown=shown,
         announced=n,
         time_base=Fraction(1, 25),
         rate=Fraction(25),
         codec="h264",
+        damaged=np.zeros(n, np.bool_),
+        hidden=np.zeros(n, np.bool_),
+        clock=None if times is None else np.sort(times[shown]),
     )
 
 

@@ -148,6 +148,8 @@ def test_inspections_are_asked_for_usable_rows_only():
 
 def inspection(sha256):
     record = {"bytes": 9, "width": 64, "height": 48, "fps": 25.0, "n_frames": 20, "duration_s": 0.8, "bitrate": 1e5}
+    record |= {"pixel_aspect_ratio": 1.0, "displayed_width": 64, "displayed_height": 48}
+    record |= {"video_stream": 0, "n_video_streams": 1}
     return record | {"codec": "h264", "pixel_format": "yuv420p", "rotation": 0, "sha256": sha256}
 
 
@@ -266,6 +268,7 @@ def index_of(videos):
         | {"video_id": f"v{number}", "video_path": path, "label": ("real", "fake")[number % 2], "group": str(number)}
         | {"group_names": json.dumps([str(number)]), "sha256": clip.content_hash}
         | {name: getattr(clip.info, name) for name in clip.info.__slots__}
+        | dict(zip(("displayed_width", "displayed_height"), clip.info.displayed_size, strict=True))
         for number, (path, clip) in enumerate(videos.items())
     ]
     return pl.DataFrame([{name: row[name] for name in ingestion.INDEX_SCHEMA} for row in rows])

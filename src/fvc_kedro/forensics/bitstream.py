@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fvc_kedro.forensics.family import Family, Feature, Segment
 from fvc_kedro.forensics.view import View
-from fvc_kedro.video.container import PacketTable
+from fvc_kedro.video.packets import PacketTable
 
 _LONGEST_PERIOD = 64  # frames
 
@@ -69,13 +69,15 @@ def packet_features(packets: PacketTable, first: int, last: int, n_pixels: int) 
         A value for each name in ``FEATURES``, NaN where there is none.
     """
     numbers = np.cumsum(packets.shown) - 1 if packets.frame_numbers is None else packets.frame_numbers
-    inside = packets.shown & (numbers >= first) & (numbers < last)
+    here = (numbers >= first) & (numbers < last)
+    inside = packets.shown & here
     reordered = numbers < np.maximum.accumulate(numbers)
     intra, sizes = packets.keyframes, packets.sizes
     predicted = ~intra & ~reordered
-    bits = 8 * float(sizes[inside].mean()) / n_pixels if inside.any() else 0.0
+    coded = float(sizes[here & (packets.shown | packets.hidden)].sum())
+    bits = 8 * coded / np.count_nonzero(inside) / n_pixels if inside.any() else 0.0
     gops = np.diff(np.sort(numbers[intra & packets.shown]), append=packets.n_frames)
-    steps = np.empty(0) if packets.shown_times is None else np.diff(packets.shown_times[first:last])
+    steps = np.empty(0) if packets.clock is None else np.diff(packets.clock[first:last])
     return {
         "bitstream_bits_per_pixel": log(bits) if bits > 0 else nan,
         "bitstream_intra_share": float(intra[inside].mean()) if inside.any() else nan,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fvc_kedro.forensics.view import View
-from fvc_kedro.video.container import PacketTable
+from fvc_kedro.video.packets import PacketTable
 from fvc_kedro.video.probe import VideoInfo
 
 _LARGEST_JUMP = 100.0

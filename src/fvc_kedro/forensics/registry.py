@@ -192,7 +192,7 @@ def measure(
 
 def _plan(video: Video, sampling: Sampling) -> list[tuple[Stretch, NDArray[np.int64]]]:
     """Choose the segments and their sampled frames."""
-    stretches = cut_evenly(frame_times(video.info, video.packets), video.info.fps, sampling.segment_s)
+    stretches = cut_evenly(frame_times(video.info, video.packets), video.info.duration_s, sampling.segment_s)
     if video.info.n_frames <= sampling.num_frames:
         return [(stretch, np.arange(stretch.first, stretch.last)) for stretch in stretches]
     most = max(1, sampling.num_frames // sampling.frames_per_segment)

@@ -12,6 +12,7 @@ from fvc_kedro.datasets.records import Measurement
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.forensics import FAMILIES, Columns, Sampling, measure
 from fvc_kedro.video import UnusableVideoError, Video
+from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 from fvc_kedro.video.frame import Rectangle
 
 KEY_COLUMNS = ("video_id", "label", "group")
@@ -36,7 +37,14 @@ def measurement(
     """Ask for the measurement of one video, each family kept by content, its version and the sampling."""
     keys = {
         family: digest(
-            "measure", content_hash, family, FAMILIES[family].version, FAMILIES[family].depends_on(), sampling, region
+            "measure",
+            content_hash,
+            DECODING_VERSION,
+            family,
+            FAMILIES[family].version,
+            FAMILIES[family].depends_on(),
+            sampling,
+            region,
         )
         for family in families
     }

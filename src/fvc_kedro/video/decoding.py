@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 
-from fvc_kedro.video.container import PacketTable, UnusableVideoError, decode_packet, open_video
+from fvc_kedro.video.container import UnusableVideoError, open_video
 from fvc_kedro.video.frame import Frame
+from fvc_kedro.video.packets import LEAST_SHARE, PacketTable, decode_packet, is_empty_chunk
 
+VERSION = 2  # raised whenever a file may give other facts, frames or times than before, so that all is measured anew
 # Codecs whose disposable pictures no other picture refers to, so that leaving one out changes no other.
 # (HEVC's may be referred to by higher temporal layers.)
 _CODECS_WITH_DISPOSABLE_PICTURES = frozenset({"h264"})
-_LEAST_SHARE = 0.9
 
 
 def decode(path: Path, packets: PacketTable, indices: Iterable[int] | None = None) -> Iterator[Frame]:
@@ -50,7 +52,7 @@ def decode(path: Path, packets: PacketTable, indices: Iterable[int] | None = Non
     for frame in _decode(path, packets, wanted):
         n_decoded += 1
         yield frame
-    if n_decoded < _LEAST_SHARE * len(wanted):
+    if n_decoded < LEAST_SHARE * len(wanted):
         raise UnusableVideoError(f"damaged: of {len(wanted)} frames wanted, only {n_decoded} can be decoded")
 
 
@@ -64,10 +66,13 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
         is_discarding = False
         number = -1
         for packet in container.demux(stream):
+            if is_empty_chunk(packet):
+                continue
             if packet.size > 0:
                 number += 1
                 if number < plan.resume_at:
                     continue
+                plan.stamp(packet, number)
                 if is_discarding != (can_discard and not plan.needs_picture_of(number)):
                     is_discarding = not is_discarding
                     context.skip_frame = "NONREF" if is_discarding else "DEFAULT"
@@ -90,12 +95,14 @@ class _Plan:
         self._position = 0
         self._count = 0
         self._is_damaged = False
-        # as lists, in which single numbers are found and compared faster than in arrays
-        self._times = None if packets.shown_times is None else packets.shown_times.tolist()
+        # as lists, in which single numbers are found faster than in arrays
         self._numbers = None if packets.frame_numbers is None else packets.frame_numbers.tolist()
         self._starts = None if packets.starts is None else [array.tolist() for array in packets.starts]
-        self._time_base = float(packets.time_base)
-        self._rate = float(packets.rate or 0)
+        times_s = packets.frame_times_s
+        self._times_s = [0.0] * packets.n_frames if times_s is None else times_s.tolist()
+        self._shown = packets.shown.tolist()
+        numbers = np.cumsum(packets.shown) - 1 if packets.frame_numbers is None else packets.frame_numbers
+        self._damaged = frozenset(numbers[packets.damaged & packets.shown].tolist())
         self.resume_at = 0
         self._look_ahead()
 
@@ -107,11 +114,19 @@ class _Plan:
         """Whether the picture of a packet is wanted for itself."""
         return self._numbers is None or self._numbers[packet_number] in self._wanted
 
+    def stamp(self, packet: av.Packet, number: int) -> None:
+        """Write the number of its frame on a packet, which the decoder passes on to the picture.
+
+        The packet's own times may be those of several pictures, where time stamps start anew.
+        """
+        if self._numbers is not None:
+            packet.pts = self._numbers[number] if self._shown[number] else None
+
     def place(self, picture: av.VideoFrame) -> Frame | None:
         """Take in a decoded picture; return it as a frame if it is whole and wanted."""
-        index, time_s = self._number(picture)
+        index = self._number(picture)
         self._is_damaged = picture.is_corrupt or (self._is_damaged and not picture.key_frame)
-        if self.is_done or index < self._indices[self._position]:
+        if index is None or self.is_done or index < self._indices[self._position]:
             return None
         while not self.is_done and self._indices[self._position] < index:
             self._position += 1
@@ -119,16 +134,15 @@ class _Plan:
         if wanted:
             self._position += 1
         self._look_ahead()
-        return Frame(picture, index, time_s) if wanted and not self._is_damaged else None
+        if not wanted or self._is_damaged or index in self._damaged:
+            return None
+        return Frame(picture, index, self._times_s[index])
 
-    def _number(self, picture: av.VideoFrame) -> tuple[int, float]:
-        if self._times is None:
-            self._count += 1
-            return self._count - 1, (self._count - 1) / self._rate if self._rate else 0.0
-        if picture.pts is None:
-            return -1, 0.0
-        index = bisect_right(self._times, picture.pts) - 1
-        return index, (picture.pts - self._times[0]) * self._time_base
+    def _number(self, picture: av.VideoFrame) -> int | None:
+        if self._numbers is not None:
+            return picture.pts
+        self._count += 1
+        return self._count - 1
 
     def _look_ahead(self) -> None:
         if self._starts is not None and not self.is_done:

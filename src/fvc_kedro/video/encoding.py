@@ -15,7 +15,7 @@ from fvc_kedro.video.container import UnusableVideoError
 from fvc_kedro.video.frame import Frame
 
 _FRAMES_A_RUN = 8
-VERSION = 2  # raised whenever equal frames may come out as other bytes, so that kept videos are made anew
+VERSION = 3  # raised whenever equal frames may come out as other bytes, so that kept videos are made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ class Encoding:
     keyframe_interval: int = 250
 
 
-def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding) -> None:
-    """Encode frames into an MP4 file, one at a time.
+def write_video(
+    path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding, tick_s: Fraction | None = None
+) -> None:
+    """Encode frames into an MP4 file, one at a time, each at its own time.
 
     The file is written under a temporary name and renamed when whole, so ``path`` never holds half a
     video. One encoder thread, and no macroblock tree, with which libx264 was seen to encode equal frames
@@ -54,6 +56,8 @@ def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encod
     fps : float
         Frame rate to write.
     encoding : Encoding
+    tick_s : Fraction, optional
+        What times are rounded to, in seconds; a frame by default, as evenly spaced frames ask.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def write_video(path: Path, frames: Iterator[Frame], fps: float, encoding: Encod
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.mp4")
     try:
-        _encode(partial, frames, fps, encoding)
+        _encode(partial, frames, fps, encoding, tick_s)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -75,29 +79,31 @@ def _in_runs(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield from run
 
 
-def _encode(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding) -> None:
+def _encode(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding, tick_s: Fraction | None) -> None:
     frames = _in_runs(frames)
     first = next(frames, None)
     if first is None:
         raise UnusableVideoError("no frame to encode")
     rate = Fraction(fps).limit_denominator(100_000)
+    tick_s = tick_s or 1 / rate
     options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1", "x264-params": "mbtree=0"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = first.picture.width, first.picture.height
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = tick_s
         stream.codec_context.gop_size = encoding.keyframe_interval
         stream.codec_context.color_range = 2 if first.full_range else 1
-        number = 0
+        time = -1
         frame: Frame | None = first
         while frame is not None:
             picture = frame.picture
             if picture.format.name != "yuv420p":
                 picture = picture.reformat(format="yuv420p")
-            picture.pts = number
-            picture.time_base = 1 / rate
+            time = max(time + 1, round(Fraction(frame.time_s) / tick_s))
+            picture.pts = time
+            picture.time_base = tick_s
             picture.pict_type = 0  # or libx264 repeats the source's frame types
             container.mux(stream.encode(picture))
-            number += 1
             frame = next(frames, None)
         container.mux(stream.encode(None))

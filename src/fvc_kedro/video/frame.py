@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +22,40 @@ _LUMA_FIRST = frozenset(
     | {f"yuvj{sampling}p" for sampling in ("411", "420", "422", "440", "444")}
     | {f"yuva{sampling}p" for sampling in ("420", "422", "444")}
 )
+# Formats of more bits whose planes are otherwise the same, such as yuv422p10le and yuv422p.
+_DEEP = re.compile(r"(?P<eight_bits>gray|yuva?\d{3}p|gbra?p)(?P<bits>9|10|12|14|16)le")
+_LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _BLACK_LUMA = {False: 16, True: 0}  # by whether the luma has full range
 _NEUTRAL_CHROMA = 128
 
 
-def _plane(picture: av.VideoFrame, number: int, width: int, height: int) -> Plane:
+def _plane(picture: av.VideoFrame, number: int, width: int, height: int, dtype: type[np.generic] = np.uint8) -> Any:
     plane: Any = picture.planes[number]
-    rows = np.frombuffer(plane, np.uint8, count=plane.line_size * height)
-    return rows.reshape(height, plane.line_size)[:, :width]
+    rows = np.frombuffer(plane, dtype, count=plane.line_size // np.dtype(dtype).itemsize * height)
+    return rows.reshape(height, -1)[:, :width]
+
+
+def _eight_bits(picture: av.VideoFrame, number: int) -> Plane:
+    """Round a plane of more bits to eight; read one of eight in place."""
+    plane: Any = picture.planes[number]
+    deep = _DEEP.fullmatch(picture.format.name)
+    if deep is None:
+        return np.asarray(_plane(picture, number, plane.width, plane.height))
+    bits = int(deep["bits"])
+    # 10 bits run over 0-1023 or, four times the eight-bit values, over 64-940
+    factor = 255 / (2**bits - 1) if _has_full_range(picture) else 2.0 ** (8 - bits)
+    values = _plane(picture, number, plane.width, plane.height, np.uint16)
+    return np.asarray(cv2.convertScaleAbs(values, alpha=factor), np.uint8)
+
+
+def _has_full_range(picture: av.VideoFrame) -> bool:
+    return picture.format.name.startswith(("yuvj", "gbr")) or int(picture.color_range) == _FULL_RANGE
+
+
+def _has_luma_plane(picture: av.VideoFrame) -> bool:
+    name = picture.format.name
+    return name in _LUMA_FIRST or (_DEEP.fullmatch(name) is not None and not name.startswith("gbr"))
 
 
 @dataclass(frozen=True)
@@ -62,7 +89,7 @@ class Frame:
     def from_luma(cls, luma: Plane, index: int = 0, time_s: float = 0.0, *, full_range: bool = True) -> Frame:
         """Make a grey frame of a luma plane, shape (height, width), uint8."""
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(luma), format="gray")
-        picture.color_range = _FULL_RANGE if full_range else 1
+        picture.color_range = _FULL_RANGE if full_range else _LIMITED_RANGE
         return cls(picture, index, time_s)
 
     @classmethod
@@ -88,29 +115,25 @@ class Frame:
             square[:] = _NEUTRAL_CHROMA if number else _BLACK_LUMA[full_range]
             x, y = corner[0] // shrink, corner[1] // shrink
             square[y : y + plane.shape[0], x : x + plane.shape[1]] = plane
-        picture.color_range = _FULL_RANGE if full_range else 1
+        picture.color_range = _FULL_RANGE if full_range else _LIMITED_RANGE
         return cls(picture, index, time_s)
 
     @property
     def luma(self) -> Plane:
         """Luma plane, shape (height, width), uint8: a view of the decoder's buffer, not to be written to."""
-        picture = self.picture
-        if picture.format.name not in _LUMA_FIRST:
-            picture = self.as_yuv420p()
-        return self._cut(_plane(picture, 0, picture.width, picture.height))
+        picture = self.picture if _has_luma_plane(self.picture) else self.as_yuv420p()
+        return self._cut(_eight_bits(picture, 0))
 
     @property
     def full_range(self) -> bool:
         """Whether luma runs over 0-255 rather than 16-235."""
-        name = self.picture.format.name
-        return name in _LUMA_FIRST and (name.startswith("yuvj") or int(self.picture.color_range) == _FULL_RANGE)
+        return _has_luma_plane(self.picture) and _has_full_range(self.picture)
 
     def planes(self) -> tuple[Plane, Plane, Plane]:
         """Y, Cb and Cr planes as 4:2:0, uint8, of the whole picture."""
         picture = self.as_yuv420p()
-        width, height = picture.width, picture.height
-        half = ((width + 1) // 2, (height + 1) // 2)
-        return _plane(picture, 0, width, height), _plane(picture, 1, *half), _plane(picture, 2, *half)
+        luma, blue, red = (_eight_bits(picture, number) for number in range(3))
+        return luma, blue, red
 
     def bgr(self) -> Plane:
         """BGR pixels, shape (height, width, 3), uint8."""
@@ -128,9 +151,34 @@ class Frame:
         return pixels[y : y + height, x : x + width]
 
     def as_yuv420p(self) -> av.VideoFrame:
-        """Return the whole picture as 4:2:0, eight bits; the decoder's own where it is that."""
-        if self.picture.format.name in ("yuv420p", "yuvj420p"):
-            return self.picture
-        if self.picture.format.name.startswith("yuv"):
-            return self.picture.reformat(format="yuv420p")
-        return self.picture.reformat(format="yuv420p", dst_color_range=1)
+        """Return the whole picture as 4:2:0, eight bits, of the luma's range; the decoder's own where it is that."""
+        picture = self.picture
+        name = picture.format.name
+        if name in ("yuv420p", "yuvj420p"):
+            return picture
+        if name.startswith("gray") and _has_luma_plane(picture):
+            return _gray_as_yuv420p(picture, full_range=self.full_range)
+        if _DEEP.fullmatch(name):
+            picture = _copy_of_eight_bits(picture)
+        # other formats, such as RGB, become of limited range
+        target = _FULL_RANGE if self.full_range else _LIMITED_RANGE
+        source = target if _has_luma_plane(picture) else None
+        return picture.reformat(format="yuv420p", src_color_range=source, dst_color_range=target)
+
+
+def _copy_of_eight_bits(picture: av.VideoFrame) -> av.VideoFrame:
+    deep = _DEEP.fullmatch(picture.format.name)
+    copy = av.VideoFrame(picture.width, picture.height, deep["eight_bits"] if deep else picture.format.name)
+    for number in range(len(copy.planes)):
+        _plane(copy, number, copy.planes[number].width, copy.planes[number].height)[:] = _eight_bits(picture, number)
+    copy.color_range = picture.color_range
+    return copy
+
+
+def _gray_as_yuv420p(picture: av.VideoFrame, *, full_range: bool) -> av.VideoFrame:
+    copy = av.VideoFrame(picture.width, picture.height, "yuv420p")
+    for number in range(3):
+        plane = _plane(copy, number, copy.planes[number].width, copy.planes[number].height)
+        plane[:] = _NEUTRAL_CHROMA if number else _eight_bits(picture, 0)
+    copy.color_range = _FULL_RANGE if full_range else _LIMITED_RANGE
+    return copy

@@ -10,8 +10,12 @@ import numpy as np
 from fvc_kedro.video.frame import Frame, Rectangle
 
 
-def displayed_size(width: int, height: int, rotation: int) -> tuple[int, int]:
-    """Width and height of a picture in pixels as a player shows it, turned by ``rotation`` degrees."""
+def displayed_size(width: int, height: int, rotation: int = 0, pixel_aspect_ratio: float = 1.0) -> tuple[int, int]:
+    """Width and height of a picture in pixels as a player shows it.
+
+    Its width is stretched by the ratio, then it is turned by ``rotation`` degrees.
+    """
+    width = max(1, round(width * pixel_aspect_ratio))
     return (height, width) if rotation % 180 else (width, height)
 
 
@@ -56,16 +60,19 @@ class Letterbox:
         Side of the square in pixels, even.
     rotation : int
         Degrees, counter-clockwise, by which a player turns the picture: 0, 90, 180 or 270.
+    pixel_aspect_ratio : float
+        Width over height of a stored pixel.
     """
 
     size: int
     rotation: int = 0
+    pixel_aspect_ratio: float = 1.0
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Letterbox the planes of each frame, without a detour over RGB."""
         for frame in frames:
             picture = frame.as_yuv420p()
-            shown = displayed_size(picture.width, picture.height, self.rotation)
+            shown = displayed_size(picture.width, picture.height, self.rotation, self.pixel_aspect_ratio)
             x, y, shown_width, shown_height = letterbox_region(*shown, self.size)
             width, height = displayed_size(shown_width, shown_height, self.rotation)
             fitted = Frame(picture.reformat(width, height, interpolation="AREA", threads=1)).planes()

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from fvc_kedro.video.container import PacketTable, UnusableVideoError
+import numpy as np
+
+from fvc_kedro.video.container import UnusableVideoError
+from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 from fvc_kedro.video.decoding import decode
 from fvc_kedro.video.encoding import VERSION as ENCODER_VERSION
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.frame import Frame, Plane
+from fvc_kedro.video.packets import PacketTable
 from fvc_kedro.video.probe import Limits, VideoInfo, probe
 
 
@@ -166,7 +171,7 @@ class VideoArray:
     def inspect(self, limits: Limits) -> VideoInfo:
         info = self.info
         limits.check_pixels(info.width, info.height)
-        limits.check_length(info.n_frames, info.fps)
+        limits.check_length(info.n_frames, info.duration_s)
         return info
 
     @property
@@ -220,6 +225,10 @@ class RefusedVideo:
         raise UnusableVideoError(self.reason)
 
 
+# What times are rounded to that are not evenly spaced, and by how much containers round evenly spaced ones.
+_TICK_S = Fraction(1, 90_000)
+_ROUNDING_S = 0.002
+
 Transform = Callable[[Iterator[Frame]], Iterator[Frame]]
 
 
@@ -240,6 +249,8 @@ class VideoRecipe:
         Content hash of the source, if known; it saves reading the file once more.
     cost : float
         Expected effort, in any unit.
+    keeps_times : bool
+        Whether each frame keeps the time of its source's; else they are evenly spaced.
     """
 
     source: Video
@@ -247,18 +258,21 @@ class VideoRecipe:
     encoding: Encoding
     source_hash: str = field(default="", repr=False)
     cost: float = 0.0
+    keeps_times: bool = False
 
     @property
     def key(self) -> str:
         """SHA-256 of everything that the result depends on."""
         source = self.source_hash or self.source.content_hash
-        parts = (source, repr(self.transform), repr(self.encoding), str(ENCODER_VERSION))
+        versions = f"{DECODING_VERSION}, {ENCODER_VERSION}"
+        parts = (source, repr(self.transform), repr(self.encoding), str(self.keeps_times), versions)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def frames(self) -> Iterator[Frame]:
         """Decode the source and transform it, frame by frame, without encoding."""
+        fps = self.source.info.fps
         for index, frame in enumerate(self.transform(self.source.frames())):
-            yield replace(frame, index=index)
+            yield replace(frame, index=index, time_s=frame.time_s if self.keeps_times else index / fps)
 
     def write(self, path: Path) -> None:
         """Decode, transform and encode in one stream; the file appears under its name only when whole.
@@ -270,4 +284,13 @@ class VideoRecipe:
         """
         if self.source_hash and self.source.content_hash != self.source_hash:
             raise UnusableVideoError("the file has changed since ingestion: kedro run --pipelines ingestion")
-        write_video(path, self.frames(), self.source.info.fps, self.encoding)
+        tick_s = _TICK_S if self.keeps_times and not self._is_evenly_spaced else None
+        write_video(path, self.frames(), self.source.info.fps, self.encoding, tick_s)
+
+    @property
+    def _is_evenly_spaced(self) -> bool:
+        packets, fps = self.source.packets, self.source.info.fps
+        times_s = None if packets is None else packets.frame_times_s
+        if times_s is None:
+            return True
+        return float(np.abs(times_s - np.arange(times_s.size) / fps).max()) < min(_ROUNDING_S, 0.25 / fps)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-import numpy as np
+from av.video.stream import VideoStream
 
-from fvc_kedro.video.container import PacketTable, UnusableVideoError, open_video, read_packets
+from fvc_kedro.video.container import UnusableVideoError, moving_pictures, open_video
+from fvc_kedro.video.geometry import displayed_size
+from fvc_kedro.video.packets import LEAST_SHARE, PacketTable, read_packets
 
-# More frames a second than any camera writes: a header that claims it is wrong.
-_HIGHEST_RATE = 1000
-_TOLERATED_SHORTFALL = 0.01
+# Players believe no pixel that is longer than this, either way.
+_LONGEST_PIXEL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class Limits:
         """Raise UnusableVideoError for a picture with more pixels than allowed."""
         self._check("pixels a frame", width * height, self.max_pixels, "max_pixels")
 
-    def check_length(self, n_frames: int, fps: float) -> None:
+    def check_length(self, n_frames: int, duration_s: float) -> None:
         """Raise UnusableVideoError for a video longer than allowed."""
         self._check("frames", n_frames, self.max_frames, "max_frames")
-        self._check("seconds", n_frames / fps, self.max_seconds, "max_seconds")
+        self._check("seconds", duration_s, self.max_seconds, "max_seconds")
 
     @staticmethod
     def _check(what: str, value: float, limit: float, name: str) -> None:
@@ -60,17 +61,23 @@ class VideoInfo:
     width, height : int
         Size of the stored picture in pixels, before ``rotation`` is applied.
     fps : float
-        Mean frame rate in frames a second.
+        Mean frame rate in frames a second: ``n_frames / duration_s``.
     n_frames : int
-        Number of coded frames that can be read.
+        Number of frames that are shown.
     duration_s : float
-        ``n_frames / fps``, in seconds.
+        Span of the times at which they are shown, and one frame more, in seconds.
     codec, pixel_format : str
         FFmpeg's names, such as ``h264`` and ``yuv420p``.
     bitrate : float
-        Bits a second of the video stream alone, summed over its packets.
+        Bits a second of the video stream alone, summed over the packets of what is shown.
     rotation : int
         Degrees, counter-clockwise, by which a player turns the picture: 0, 90, 180 or 270.
+    pixel_aspect_ratio : float
+        Width over height of a stored pixel as players show it.
+    video_stream : int
+        Which of the file's streams is read, from 0: that of the largest picture, of equal ones the default.
+    n_video_streams : int
+        Video streams in the file, without cover pictures.
     """
 
     width: int
@@ -82,6 +89,14 @@ class VideoInfo:
     pixel_format: str
     bitrate: float
     rotation: int
+    pixel_aspect_ratio: float = 1.0
+    video_stream: int = 0
+    n_video_streams: int = 1
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height in pixels as a player shows them."""
+        return displayed_size(self.width, self.height, self.rotation, self.pixel_aspect_ratio)
 
 
 def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTable]:
@@ -107,44 +122,43 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
     with open_video(path) as (container, stream):
         limits.check_pixels(stream.codec_context.width, stream.codec_context.height)
         packets, first = read_packets(container, stream, None if limits.max_frames == inf else int(limits.max_frames))
+        pixel_aspect_ratio = _pixel_aspect_ratio(stream)
+        video_stream, n_video_streams = stream.index, len(moving_pictures(container))
     _check_complete(packets, limits)
-    fps = _frame_rate(packets)
-    limits.check_length(packets.n_frames, fps)
+    duration_s = packets.duration_s
+    if duration_s is None:
+        raise UnusableVideoError(f"no frame rate: the header says {packets.rate} and the time stamps do not help")
+    limits.check_length(packets.n_frames, duration_s)
     if first is None:
         raise UnusableVideoError("no picture can be decoded")
     limits.check_pixels(first.width, first.height)
     info = VideoInfo(
         width=first.width,
         height=first.height,
-        fps=fps,
+        fps=packets.n_frames / duration_s,
         n_frames=packets.n_frames,
-        duration_s=packets.n_frames / fps,
+        duration_s=duration_s,
         codec=packets.codec,
         pixel_format=first.format.name,
-        bitrate=8.0 * int(packets.sizes.sum()) * fps / packets.sizes.size,
+        bitrate=8.0 * int(packets.sizes[packets.shown | packets.hidden].sum()) / duration_s,
         rotation=round(first.rotation / 90) * 90 % 360,
+        pixel_aspect_ratio=pixel_aspect_ratio,
+        video_stream=video_stream,
+        n_video_streams=n_video_streams,
     )
     return info, packets
+
+
+def _pixel_aspect_ratio(stream: VideoStream) -> float:
+    ratio = float(stream.sample_aspect_ratio or 1)
+    return ratio if 1 / _LONGEST_PIXEL <= ratio <= _LONGEST_PIXEL else 1.0
 
 
 def _check_complete(packets: PacketTable, limits: Limits) -> None:
     n_packets = packets.sizes.size
     if packets.n_frames == 0:
         raise UnusableVideoError("no frame: the video stream holds no packet that is shown")
-    shortfall = packets.announced - n_packets
-    cut_by_limit = n_packets > limits.max_frames
-    if packets.corrupt or (shortfall > max(2, _TOLERATED_SHORTFALL * packets.announced) and not cut_by_limit):
-        raise UnusableVideoError(
-            f"truncated: the header announces {packets.announced} frames, {n_packets - packets.corrupt} are whole"
-        )
-
-
-def _frame_rate(packets: PacketTable) -> float:
-    """Frame rate the header names if it is credible, else the median one of the time stamps."""
-    if packets.rate is not None and 0 < packets.rate <= _HIGHEST_RATE:
-        return float(packets.rate)
-    if packets.shown_times is not None and packets.shown_times.size > 1:
-        step = float(np.median(np.diff(packets.shown_times))) * float(packets.time_base)
-        if step > 0 and 1 / step <= _HIGHEST_RATE:
-            return 1 / step
-    raise UnusableVideoError(f"no frame rate: the header says {packets.rate} and the time stamps do not help")
+    if n_packets <= limits.max_frames and n_packets < LEAST_SHARE * packets.announced:
+        raise UnusableVideoError(f"truncated: the header announces {packets.announced} frames, {n_packets} are there")
+    if packets.n_whole < LEAST_SHARE * packets.n_frames:
+        raise UnusableVideoError(f"damaged: of {packets.n_frames} frames, {packets.n_whole} are whole")

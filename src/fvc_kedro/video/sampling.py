@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fvc_kedro.video.container import PacketTable
+from fvc_kedro.video.packets import PacketTable
 from fvc_kedro.video.probe import VideoInfo
 
 
@@ -64,22 +64,21 @@ class Stretch:
 def frame_times(info: VideoInfo, packets: PacketTable | None) -> NDArray[np.float64]:
     """Presentation times of all frames in seconds from the first, shape (n_frames,).
 
-    They are those of the packets, or evenly spaced where packets have none.
+    They are those of the packets, or evenly spaced where there are none.
     """
-    if packets is None or packets.shown_times is None:
-        return np.arange(info.n_frames) / info.fps
-    return np.asarray((packets.shown_times - packets.shown_times[0]) * float(packets.time_base))
+    times_s = None if packets is None else packets.frame_times_s
+    return np.arange(info.n_frames) / info.fps if times_s is None else times_s
 
 
-def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list[Stretch]:
+def cut_evenly(times_s: NDArray[np.float64], duration_s: float, seconds: float) -> list[Stretch]:
     """Cut a video into stretches of equal duration, as near to ``seconds`` as a whole number of them allows.
 
     Parameters
     ----------
     times_s : ndarray of float64, shape (n_frames,)
         Increasing presentation times in seconds from the first frame, which need not be evenly spaced.
-    fps : float
-        Frame rate; it says how long the last frame is shown.
+    duration_s : float
+        Duration of the video in seconds, with that of its last frame.
     seconds : float
         Duration wanted; infinity for one stretch.
 
@@ -91,13 +90,12 @@ def cut_evenly(times_s: NDArray[np.float64], fps: float, seconds: float) -> list
     """
     if times_s.size == 0:
         return []
-    duration = float(times_s[-1]) + 1 / fps
-    n = max(1, round(duration / seconds))
-    numbers = np.minimum((times_s * (n / duration)).astype(np.int64), n - 1)
+    n = max(1, round(duration_s / seconds))
+    numbers = np.minimum((times_s * (n / duration_s)).astype(np.int64), n - 1)
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
     lasts = np.append(firsts[1:], times_s.size)
-    starts = numbers[firsts] * (duration / n)
-    ends = np.append(starts[1:], duration)
+    starts = numbers[firsts] * (duration_s / n)
+    ends = np.append(starts[1:], duration_s)
     return [
         Stretch(int(first), int(last), float(start), float(end))
         for first, last, start, end in zip(firsts, lasts, starts, ends, strict=True)

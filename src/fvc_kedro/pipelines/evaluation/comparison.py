@@ -54,7 +54,7 @@ METHODS = {
 _LOGISTIC_C = (0.001, 0.1, 10)
 # Of the logistic regression on metadata, whatever the detector's grid: a shortcut must not hide behind a setting.
 _METADATA_C = (0.01, 1, 100)
-_FACTS = ("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate")
+_FACTS = ("bytes", "width", "height", "pixel_aspect_ratio", "fps", "n_frames", "duration_s", "bitrate")
 _NAMES = ("platform", "codec", "pixel_format")
 PREDICTION_SCHEMA: Mapping[Any, Any] = {
     "method": pl.String,

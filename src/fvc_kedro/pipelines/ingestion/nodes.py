@@ -18,12 +18,13 @@ from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmPa
 from fvc_kedro.pipelines.measuring import digest
 from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
+from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 
 LABELS = ("real", "fake")
 OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
 _ID_STEM_LENGTH = 40
 _FACTS = "facts"
-_INSPECTION_VERSION = 2  # raised whenever the facts read from a file may change
+_INSPECTION_VERSION = 3  # raised whenever the facts read from a file may change
 
 INDEX_SCHEMA: dict[str, Any] = {
     "video_id": pl.String,
@@ -45,6 +46,11 @@ INDEX_SCHEMA: dict[str, Any] = {
     "pixel_format": pl.String,
     "bitrate": pl.Float64,
     "rotation": pl.Int64,
+    "pixel_aspect_ratio": pl.Float64,
+    "displayed_width": pl.Int64,
+    "displayed_height": pl.Int64,
+    "video_stream": pl.Int64,
+    "n_video_streams": pl.Int64,
 }
 REJECTED_SCHEMA = {
     "row": pl.Int64,
@@ -203,7 +209,8 @@ def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:
         If it is no usable video or beyond a limit.
     """
     info = video.inspect(limits)
-    return {"sha256": video.content_hash, "bytes": video.n_bytes} | asdict(info)
+    displayed = dict(zip(("displayed_width", "displayed_height"), info.displayed_size, strict=True))
+    return {"sha256": video.content_hash, "bytes": video.n_bytes} | asdict(info) | displayed
 
 
 def _inspect(video: Video, limits: Limits, _: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -228,7 +235,7 @@ def inspect_videos(
     measurements = {}
     for video_id, path in _usable(checked_manifest).select("video_id", "video_path").iter_rows():
         video = corpus_videos[path]
-        key = digest("inspect", _INSPECTION_VERSION, video.stamp, limits)
+        key = digest("inspect", _INSPECTION_VERSION, DECODING_VERSION, video.stamp, limits)
         measurements[video_id] = Measurement(partial(_inspect, video, limits), {_FACTS: key})
     return MeasurementBatch(measurements, settings, "inspecting videos")
 

@@ -19,7 +19,7 @@ from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
 from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
 from fvc_kedro.pipelines.training_rows import labels_of, mean_predictions
-from fvc_kedro.video import Video
+from fvc_kedro.video import Frame, UnusableVideoError, Video
 
 
 def _truth(predictions: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -177,15 +177,18 @@ def plot_mistakes(
 def _thumbnails(
     shown: pl.DataFrame, corpus_index: pl.DataFrame, corpus_videos: Mapping[str, Video], title: str
 ) -> Figure:
-    places = corpus_index.select("video_id", pl.col("video_path").alias("path"), "n_frames")
+    places = corpus_index.select(
+        "video_id", pl.col("video_path").alias("path"), "n_frames", "rotation", "pixel_aspect_ratio"
+    )
     located = shown.join(places, on="video_id", how="left", maintain_order="left")
     if located.is_empty():
         figure, _ = new_axes("None", "", "", size=(4.0, 1.0))
         return figure
     figure, axes = axes_grid(len(located))
     for place, row in zip(axes, located.iter_rows(named=True), strict=True):
-        frame = next(iter(corpus_videos[row["path"]].frames([row["n_frames"] // 2])))
-        place.imshow(frame.bgr()[:, :, ::-1])
+        turns, ratio = row["rotation"] // 90, row["pixel_aspect_ratio"]
+        picture = np.rot90(_middle_picture(corpus_videos[row["path"]], row["n_frames"]).bgr()[:, :, ::-1], turns)
+        place.imshow(picture, aspect=ratio if turns % 2 else 1 / ratio)
         right = row["label"] == row["predicted"]
         place.set_title(
             f"{row['label']}: P(fake) = {row['probability']:.2f}", fontsize=9, color=REAL if right else FAKE
@@ -193,6 +196,14 @@ def _thumbnails(
         place.set_xlabel(row["video_id"].rsplit("-", 1)[0], fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _middle_picture(video: Video, n_frames: int) -> Frame:
+    """Return the first whole frame from the middle on, or of the video where there is none."""
+    try:
+        return next(iter(video.frames(range(n_frames // 2, n_frames))))
+    except UnusableVideoError:
+        return next(iter(video.frames()))
 
 
 def plot_methods(method_comparison: pl.DataFrame) -> Figure:

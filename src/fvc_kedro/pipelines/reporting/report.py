@@ -186,6 +186,7 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "platforms": _counts(used, "platform"),
         "manipulations": _counts(used.filter(label="fake"), "manipulation"),
         "codecs": _counts(used, "codec"),
+        "several_streams": int((used["n_video_streams"] > 1).sum()),
         "facts": [
             (title, unit, *(used[name].quantile(share) for share in (0.0, 0.5, 1.0)))
             for name, title, unit in (

@@ -15,7 +15,7 @@ from fvc_kedro.parameters import ExecutionParameters, ScalingParameters, SvmPara
 from fvc_kedro.pipelines.measuring import failure_table, measurement, segment_table, video_table
 from fvc_kedro.video import MadeVideo, Video, VideoRecipe
 from fvc_kedro.video.encoding import Encoding
-from fvc_kedro.video.geometry import Letterbox, displayed_size, letterbox_region
+from fvc_kedro.video.geometry import Letterbox, letterbox_region
 
 FAMILIES = ("classic", "scaled_copy")
 METADATA_SCHEMA = {
@@ -25,6 +25,7 @@ METADATA_SCHEMA = {
     "width": pl.Int64,
     "height": pl.Int64,
     "rotation": pl.Int64,
+    "pixel_aspect_ratio": pl.Float64,
     "scaled_width": pl.Int64,
     "scaled_height": pl.Int64,
     "content_x": pl.Int64,
@@ -46,16 +47,17 @@ def scale_videos(
     """Ask for a letterboxed copy of every video of the index."""
     parameters = ScalingParameters.model_validate(scaling)
     encoding = Encoding(crf=parameters.crf, preset=parameters.preset)
-    columns = ("video_id", "video_path", "rotation", "sha256", "width", "height", "n_frames")
+    columns = ("video_id", "video_path", "rotation", "pixel_aspect_ratio", "sha256", "width", "height", "n_frames")
     recipes = {
         video_id: VideoRecipe(
             corpus_videos[path],
-            Letterbox(parameters.size, rotation),
+            Letterbox(parameters.size, rotation, ratio),
             encoding,
             source_hash=sha256,
             cost=width * height * n_frames,
+            keeps_times=True,
         )
-        for video_id, path, rotation, sha256, width, height, n_frames in corpus_index.select(columns).iter_rows()
+        for video_id, path, rotation, ratio, sha256, width, height, n_frames in corpus_index.select(columns).iter_rows()
     }
     return RecipeBatch(recipes, ExecutionParameters.model_validate(execution).to_execution(), "scaling videos")
 
@@ -78,7 +80,7 @@ def describe_scaled_videos(
         copy = scaled_videos.values.get(row["video_id"])
         if copy is None:
             continue
-        shown = displayed_size(row["width"], row["height"], row["rotation"])
+        shown = (row["displayed_width"], row["displayed_height"])
         x, y, width, height = letterbox_region(*shown, size)
         rows.append(
             {
@@ -88,6 +90,7 @@ def describe_scaled_videos(
                 "width": row["width"],
                 "height": row["height"],
                 "rotation": row["rotation"],
+                "pixel_aspect_ratio": row["pixel_aspect_ratio"],
                 "scaled_width": size,
                 "scaled_height": size,
                 "content_x": x,

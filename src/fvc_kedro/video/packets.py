@@ -1,0 +1,377 @@
+"""The table of a stream's packets from one demultiplexing pass, and when their pictures are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.format import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from fvc_kedro.video.shown import has_hidden_frames, shows_picture
+
+# Share of the frames that must be whole and decodable: with fewer, a video is refused as truncated or damaged.
+LEAST_SHARE = 0.9
+# More frames a second than any camera writes: a header or time stamps that claim it are wrong.
+_HIGHEST_RATE = 1000
+# Time stamps that leap further start anew, in formats where that is allowed (FFmpeg's dts_delta_threshold).
+_LONGEST_GAP_S = 10.0
+# Between keyframes, smaller steps back are disorder, not a new start.
+_SMALLEST_STEP_BACK_S = 0.5
+# The header's rate and the time stamps agree, if they differ by no more than rounding.
+_ROUNDING_TICKS = 2
+_ROUNDING_FRAMES = 0.25
+_MARK_COMES_EARLY = 2
+# Formats whose index lists every packet that is to come.
+_INDEXED_FORMATS = ("avi", "mov,mp4,m4a,3gp,3g2,mj2")
+
+_NEVER = np.iinfo(np.int64).min
+
+Times = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PacketTable:
+    """The packets of a video stream, in decoding order, one of the arrays' entries each.
+
+    Attributes
+    ----------
+    sizes : ndarray of int64
+        Bytes.
+    times : ndarray of int64 or None
+        Presentation times in units of ``time_base``, running on where time stamps start anew; None unless
+        every packet that is shown has one of its own.
+    keyframes : ndarray of bool
+        Whether decoding can start there.
+    shown : ndarray of bool
+        Whether the picture is meant to be shown. An edit list may cut pictures off, a codec may have
+        pictures that are only referred to, and pictures before the first keyframe cannot be decoded.
+    announced : int
+        Packets that the header announces; 0 where it does not.
+    time_base : Fraction
+        Seconds.
+    rate : Fraction or None
+        Mean frame rate in frames a second, by the header or FFmpeg's guess.
+    codec : str
+        FFmpeg's name.
+    damaged : ndarray of bool
+        Packets that the demultiplexer calls corrupt, and those after them up to the next keyframe.
+    hidden : ndarray of bool
+        Packets whose picture is only referred to.
+    clock : ndarray of int64 or None
+        Increasing presentation times of the pictures shown, even where it is not known which packet
+        has which.
+    last_duration : int
+        How long the last picture is shown, by its packet, in units of ``time_base``; 0 where it does not say.
+    """
+
+    sizes: NDArray[np.int64]
+    times: Times | None
+    keyframes: Mask
+    shown: Mask
+    announced: int
+    time_base: Fraction
+    rate: Fraction | None
+    codec: str
+    damaged: Mask
+    hidden: Mask
+    clock: Times | None
+    last_duration: int = 0
+
+    @property
+    def n_frames(self) -> int:
+        """Number of packets whose picture is shown."""
+        return int(np.count_nonzero(self.shown))
+
+    @property
+    def n_whole(self) -> int:
+        """Number of those packets that no damage is known of."""
+        return int(np.count_nonzero(self.shown & ~self.damaged))
+
+    @cached_property
+    def frame_numbers(self) -> NDArray[np.intp] | None:
+        """Number, in order of presentation, of each packet's picture."""
+        if self.times is None:
+            return None
+        return np.searchsorted(np.sort(self.times[self.shown]), self.times)
+
+    @cached_property
+    def starts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+        """Number of the frame that each keyframe shows, increasing, and the number of its packet.
+
+        A frame shown at or after a keyframe can be decoded from there; pictures that follow it in the
+        file but are shown before it (of an open group of pictures) belong to the keyframe before.
+        """
+        if self.frame_numbers is None or not self.keyframes.any():
+            return None
+        packets = np.flatnonzero(self.keyframes)
+        order = np.lexsort((packets, self.frame_numbers[packets]))
+        return self.frame_numbers[packets[order]], packets[order]
+
+    @cached_property
+    def duration_s(self) -> float | None:
+        """Span of the times at which pictures are shown and one frame more, in seconds; None where no rate is known.
+
+        The last picture is shown as long as its packet says, but no shorter or longer than any other.
+        Where the header's rate agrees with the times but for their rounding, it is the more exact.
+        Without credible times it is the number of frames over the header's rate.
+        """
+        rate = self.rate if self.rate is not None and 0 < self.rate <= _HIGHEST_RATE else None
+        by_rate = None if rate is None else self.n_frames / float(rate)
+        if not self._are_times_credible:
+            return by_rate
+        by_times = float(self._ticks * self.time_base)
+        if rate is not None and by_rate is not None:
+            rounding = min(float(_ROUNDING_TICKS * self.time_base), _ROUNDING_FRAMES / float(rate))
+            if abs(by_rate - by_times) <= rounding:
+                return by_rate
+        return by_times
+
+    @cached_property
+    def frame_times_s(self) -> NDArray[np.float64] | None:
+        """Times at which pictures are shown in seconds from the first; None where no rate is known."""
+        if self._are_times_credible and self.clock is not None:
+            return np.asarray((self.clock - self.clock[0]) * float(self.time_base), np.float64)
+        if self.duration_s is None:
+            return None
+        return np.arange(self.n_frames, dtype=np.float64) * (self.duration_s / max(self.n_frames, 1))
+
+    @cached_property
+    def _ticks(self) -> int:
+        """Span of the clock and one frame more, in units of ``time_base``; 0 where it cannot be told."""
+        if self.clock is None:
+            return 0
+        steps = np.diff(self.clock)
+        steps = steps[steps > 0]
+        if steps.size == 0:
+            return self.last_duration
+        last = np.clip(self.last_duration, steps.min(), steps.max()) if self.last_duration > 0 else np.median(steps)
+        return int(self.clock[-1] - self.clock[0]) + int(last)
+
+    @property
+    def _are_times_credible(self) -> bool:
+        return self._ticks * self.time_base * _HIGHEST_RATE >= self.n_frames > 0
+
+
+@dataclass
+class _Columns:
+    """The table while packets come in."""
+
+    sizes: list[int] = field(default_factory=list)
+    presentation: list[int | None] = field(default_factory=list)
+    decoding: list[int | None] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    keyframes: list[bool] = field(default_factory=list)
+    cut_off: list[bool] = field(default_factory=list)
+    hidden: list[bool] = field(default_factory=list)
+    corrupt: list[bool] = field(default_factory=list)
+
+
+def read_packets(
+    container: InputContainer, stream: VideoStream, max_frames: int | None = None
+) -> tuple[PacketTable, av.VideoFrame | None]:
+    """Read the packet table of an open stream and decode its first picture, in one pass.
+
+    Parameters
+    ----------
+    container, stream
+        As :func:`fvc_kedro.video.container.open_video` gives them.
+    max_frames : int, optional
+        Reading stops when there are more packets than this.
+
+    Returns
+    -------
+    packets : PacketTable
+    first : av.VideoFrame or None
+        The first picture that can be decoded, if there is one.
+    """
+    codec = stream.codec_context.codec.canonical_name
+    may_hide = has_hidden_frames(codec)
+    announced = _announced(container, stream)
+    columns = _Columns()
+    first: av.VideoFrame | None = None
+    first_came_after = 0
+    for packet in container.demux(stream):
+        if is_empty_chunk(packet):
+            continue
+        if first is None:
+            first = next(iter(decode_packet(stream.codec_context, packet)), None)
+            first_came_after = len(columns.sizes)
+        if packet.size == 0:  # the flush packet at the end
+            continue
+        columns.sizes.append(packet.size)
+        columns.presentation.append(packet.pts)
+        columns.decoding.append(packet.dts)
+        columns.durations.append(packet.duration or 0)
+        columns.keyframes.append(packet.is_keyframe)
+        columns.cut_off.append(packet.is_discard)
+        columns.hidden.append(may_hide and not shows_picture(codec, bytes(packet)))
+        columns.corrupt.append(packet.is_corrupt)
+        if max_frames is not None and len(columns.sizes) > max_frames:
+            break
+    return _table(columns, container, stream, announced, first, first_came_after), first
+
+
+def _announced(container: InputContainer, stream: VideoStream) -> int:
+    """Count the packets that the header announces, without the empty ones of frames that were dropped."""
+    if container.format.name in _INDEXED_FORMATS and len(stream.index_entries) > 0:
+        return sum(entry.size > 0 for entry in stream.index_entries)
+    return int(stream.frames)
+
+
+def _table(
+    columns: _Columns,
+    container: InputContainer,
+    stream: VideoStream,
+    announced: int,
+    first: av.VideoFrame | None,
+    first_came_after: int,
+) -> PacketTable:
+    time_base = stream.time_base or Fraction(1)
+    keyframes, hidden = np.array(columns.keyframes, np.bool_), np.array(columns.hidden, np.bool_)
+    presentation, decoding = _filled(columns.presentation), _filled(columns.decoding)
+    is_avi = container.format.name == "avi"
+    # AVI has no presentation times: what FFmpeg makes up for pictures that are reordered follows their decoding
+    made_up = is_avi and bool(stream.codec_context.has_b_frames)
+    may_leap = bool(Flags(container.format.flags) & Flags.ts_discont)
+    order = presentation if decoding is None else decoding
+    parts = _parts(order, keyframes, float(time_base), may_leap=may_leap)
+    times = None if made_up or None in columns.presentation else presentation
+    undecodable = _undecodable(parts, times, keyframes, first, first_came_after)
+    shown = ~(np.array(columns.cut_off, np.bool_) | hidden | undecodable)
+    corrupt = _corrupt(np.array(columns.corrupt, np.bool_), parts)
+    clock = decoding if None in columns.presentation else presentation
+    ticks = int(np.median([value for value in columns.durations if value > 0] or [0]))
+    clock = None if clock is None else _run_on(clock, parts, shown, ticks)
+    times = None if times is None else clock
+    is_exact = times is not None and np.unique(times[shown]).size == np.count_nonzero(shown)
+    if is_avi and len(stream.index_entries) == 0 and decoding is not None and decoding.size:
+        announced -= max(0, int(decoding[-1]) + 1 - decoding.size)
+    last = 0 if clock is None or not shown.any() else columns.durations[int(np.argmax(np.where(shown, clock, _NEVER)))]
+    return PacketTable(
+        sizes=np.array(columns.sizes, np.int64),
+        times=times if is_exact else None,
+        keyframes=keyframes,
+        shown=shown,
+        announced=announced,
+        time_base=time_base,
+        rate=stream.average_rate,
+        codec=stream.codec_context.codec.canonical_name,
+        damaged=_damaged(corrupt, keyframes, times, parts),
+        hidden=hidden,
+        clock=None if clock is None else np.sort(clock[shown]),
+        last_duration=last,
+    )
+
+
+def _filled(times: list[int | None]) -> Times | None:
+    """Give packets without a time that of the one before; the first ones that of the next. None where none has one."""
+    known = next((time for time in times if time is not None), None)
+    if known is None:
+        return None
+    filled = []
+    for time in times:
+        known = known if time is None else time
+        filled.append(known)
+    return np.array(filled, np.int64)
+
+
+def _parts(order: Times | None, keyframes: Mask, seconds: float, *, may_leap: bool) -> NDArray[np.intp]:
+    """Find the parts in which time stamps run on: the number of the packet that each begins with, first 0.
+
+    Joined programmes and discontinuities make them start anew: earlier, or, where a format allows it, much later.
+    """
+    if order is None or order.size == 0:
+        return np.zeros(1, np.intp)
+    steps = np.diff(order) * seconds
+    anew = (steps < 0) & (keyframes[1:] | (steps < -_SMALLEST_STEP_BACK_S))
+    if may_leap:
+        anew |= steps > _LONGEST_GAP_S
+    return np.concatenate([np.zeros(1, np.intp), np.flatnonzero(anew) + 1])
+
+
+def _undecodable(
+    parts: NDArray[np.intp],
+    times: Times | None,
+    keyframes: Mask,
+    first: av.VideoFrame | None,
+    first_came_after: int,
+) -> Mask:
+    """Find pictures before the first keyframe of a part, which depend on what was not recorded."""
+    undecodable = np.zeros(keyframes.size, np.bool_)
+    for start, stop in zip(parts, [*parts[1:], keyframes.size], strict=True):
+        keys = np.flatnonzero(keyframes[start:stop])
+        if keys.size == 0:
+            undecodable[start:stop] = start == 0 and keyframes.any() and first_came_after >= stop
+            continue
+        key = int(start + keys[0])
+        if times is None:
+            # in the first part the decoder may know better
+            undecodable[start:key] = start > 0 or first is None or first_came_after >= key
+            continue
+        begin = times[key]
+        if start == 0 and first is not None and first.pts is not None:
+            begin = min(begin, first.pts)
+        undecodable[start:stop] = times[start:stop] < begin
+        if start > 0:
+            undecodable[start:key] = True
+    return undecodable
+
+
+def _run_on(times: Times, parts: NDArray[np.intp], shown: Mask, ticks: int) -> Times:
+    """Shift the times of every part so that it follows the one before, one frame later."""
+    running = times.copy()
+    end: int | None = None
+    for start, stop in zip(parts, [*parts[1:], times.size], strict=True):
+        inside = running[start:stop]
+        seen = inside[shown[start:stop]]
+        if seen.size == 0:
+            continue
+        if end is not None:
+            inside += end - seen.min()
+        end = int(inside[shown[start:stop]].max()) + max(1, ticks)
+    return running
+
+
+def _corrupt(marked: Mask, parts: NDArray[np.intp]) -> Mask:
+    """Find the packets that may be corrupt, as FFmpeg's parsers may mark one up to two packets early."""
+    corrupt = marked.copy()
+    for start in parts[1:]:  # that the counters of transport packets start anew with the times is no damage
+        corrupt[max(0, start - _MARK_COMES_EARLY) : start + 1] = False
+    return np.convolve(corrupt, np.ones(_MARK_COMES_EARLY + 1))[: corrupt.size] > 0 if corrupt.size else corrupt
+
+
+def _damaged(corrupt: Mask, keyframes: Mask, times: Times | None, parts: NDArray[np.intp]) -> Mask:
+    """Mark what may depend on corrupt packets: all up to the next keyframe, and what is shown before that one."""
+    damaged = np.zeros(corrupt.size, np.bool_)
+    starts = frozenset(parts[1:].tolist())
+    is_damaged, key = False, -1
+    for number in range(corrupt.size) if corrupt.any() or starts else ():
+        if number in starts:
+            is_damaged, key = True, -1  # a part that begins in the middle depends on what was not recorded
+        before, is_damaged = is_damaged, corrupt[number] or (is_damaged and not keyframes[number])
+        if keyframes[number]:
+            key = number if before else -1
+        leads = key >= 0 and times is not None and times[number] < times[key]
+        damaged[number] = is_damaged or leads
+    return damaged
+
+
+def is_empty_chunk(packet: av.Packet) -> bool:
+    """Whether a packet stands for a frame that was dropped; the flush packet at the end has no time."""
+    return packet.size == 0 and (packet.pts is not None or packet.dts is not None)
+
+
+def decode_packet(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:
+    """Decode a packet, or what the decoder still holds at the end; a damaged packet gives no picture."""
+    try:
+        return context.decode(packet if packet.size > 0 else None)
+    except (av.FFmpegError, EOFError):
+        return []
