@@ -1,8 +1,13 @@
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from formats import plain
 
-from fvc_kedro.video import Frame
+from fvc_kedro.video import Frame, VideoFile, VideoRecipe
 from fvc_kedro.video.encoding import Encoding, write_video
+from fvc_kedro.video.geometry import Letterbox
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (320, 176), (480, 208)])
@@ -18,3 +23,44 @@ def test_equal_frames_give_equal_bytes(tmp_path, width, height):
         write_video(tmp_path / "clip.mp4", iter(frames), 25.0, Encoding(crf=24))
         written.add((tmp_path / "clip.mp4").read_bytes())
     assert len(written) == 1
+
+
+def recipe(source, **settings):
+    return VideoRecipe(source, Letterbox(64), Encoding(preset="ultrafast"), **settings)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_a_copy_keeps_the_times_of_its_source(tmp_path, container):
+    times = [0, 40, 80, 400, 440, 900, 1000, 1040, 3000, 3040]
+    path = tmp_path / f"source.{container}"
+    plain(numbers=range(10), times=times)(path)
+    recipe(VideoFile(path), keeps_times=True).write(tmp_path / "copy.mp4")
+    copy = VideoFile(tmp_path / "copy.mp4")
+    assert [frame.time_s for frame in copy.frames()] == pytest.approx([time / 1000 for time in times], abs=0.001)
+    assert copy.info.duration_s == pytest.approx(3.08, abs=1 / VideoFile(path).info.fps)
+
+
+def test_frames_that_are_lost_leave_a_gap_in_a_copy_that_keeps_times_and_none_in_others(tmp_path):
+    path = tmp_path / "source.mp4"
+    plain()(path)
+    without_some = recipe(VideoFile(path))
+    for keeps_times, times in ((True, [0, 1, 3, 4]), (False, [0, 1, 2, 3])):
+        made = replace(without_some, transform=LeaveOut(), keeps_times=keeps_times)
+        made.write(tmp_path / "copy.mp4")
+        frames = list(VideoFile(tmp_path / "copy.mp4").frames())[:4]
+        assert [round(25 * frame.time_s) for frame in frames] == times
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """Leaves out the third frame."""
+
+    def __call__(self, frames):
+        return (frame for frame in frames if frame.index != 2)
+
+
+def test_evenly_spaced_frames_give_a_copy_of_the_same_rate(tmp_path):
+    path = tmp_path / "source.mkv"  # which rounds times to milliseconds
+    plain(rate=Fraction(30_000, 1001))(path)
+    recipe(VideoFile(path), keeps_times=True).write(tmp_path / "copy.mp4")
+    assert VideoFile(tmp_path / "copy.mp4").info.fps == pytest.approx(30_000 / 1001, abs=1e-6)

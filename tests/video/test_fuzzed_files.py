@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from formats import CASES as FORMATS
+from formats import Shown
 
 from clips import write_clip
 from fvc_kedro.execution import Execution, Task, run_tasks
@@ -37,6 +39,8 @@ SEEDS = {
     "l.flv": {"codec": "flv"},
     "m.wmv": {"codec": "wmv2"},
 }
+# One file for each oddity that real files have.
+ODD = {case.oddity: case for case in FORMATS if isinstance(case.expected, Shown) and case.oddity != "none"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,10 @@ def seeds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeds")
     ramp = np.add.outer(np.arange(48), np.arange(64)) % 200 + 20
     pixels = np.stack([np.roll(ramp, number, axis=1) for number in range(12)]).astype(np.uint8)
-    return [write_clip(folder / name, pixels, **settings) for name, settings in SEEDS.items()]
+    for case in ODD.values():
+        case.make(folder / case.name)
+    usual = [write_clip(folder / name, pixels, **settings) for name, settings in SEEDS.items()]
+    return [*usual, *(folder / case.name for case in ODD.values())]
 
 
 def broken(content: bytes, generator: np.random.Generator) -> bytes:

@@ -1,11 +1,12 @@
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fvc_kedro.video import Frame, VideoArray
-from fvc_kedro.video.geometry import Letterbox, letterbox_region
+from fvc_kedro.video.geometry import Letterbox, displayed_size, letterbox_region
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(8, 256).map(lambda half: 2 * half))
@@ -59,3 +60,25 @@ def test_the_picture_is_turned_counter_clockwise(rotation, corner):
     luma = letterboxed_luma(VideoArray(pixels), 64, rotation)
     assert luma[corner] > 200
     assert sum(luma[place] > 200 for place in ((0, 0), (0, -1), (-1, 0), (-1, -1))) == 1
+
+
+def test_pixels_that_are_not_square_are_shown_as_wide_as_they_are():
+    assert displayed_size(720, 576, 0, 64 / 45) == (1024, 576)
+    assert displayed_size(720, 480, 0, 8 / 9) == (640, 480)
+    assert displayed_size(90, 72, 90, 64 / 45) == (72, 128)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_an_anamorphic_picture_is_letterboxed_as_the_square_one(rotation):
+    across = np.tile(np.linspace(40, 220, 128), (72, 1))
+    across[20:40, 30:60] = 250
+    squeezed = cv2.resize(across, (90, 72), interpolation=cv2.INTER_AREA)
+    letterboxed = [
+        next(Letterbox(256, rotation, ratio)(iter([Frame.from_luma(luma.astype(np.uint8))]))).luma.astype(float)
+        for luma, ratio in ((across, 1.0), (squeezed, 64 / 45))
+    ]
+    square, anamorphic = letterboxed
+    assert np.abs(square - anamorphic).mean() < 3
+    empty = square[:56] if rotation % 180 == 0 else square[:, :56]
+    assert np.array_equal(empty, anamorphic[:56] if rotation % 180 == 0 else anamorphic[:, :56])
+    assert np.ptp(empty) == 0

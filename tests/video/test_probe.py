@@ -4,9 +4,10 @@ import struct
 import av
 import numpy as np
 import pytest
+from formats import Stream, plain, write
 
 from clips import write_clip
-from fvc_kedro.video import UnusableVideoError, VideoFile, probe
+from fvc_kedro.video import Limits, UnusableVideoError, VideoFile, probe
 from fvc_kedro.video.geometry import Letterbox, displayed_size
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (20, 48, 64), dtype=np.uint8)
@@ -108,3 +109,35 @@ def test_sound_alone_is_no_video(tmp_path):
 
 def test_one_frame_is_a_video(tmp_path):
     assert probe(write_clip(tmp_path / "one.mp4", PIXELS[:1]))[0].n_frames == 1
+
+
+def test_the_largest_video_stream_is_read_and_named(tmp_path):
+    path = tmp_path / "two.mp4"
+    write(path, (Stream(size=(32, 24), dark=True), Stream(), Stream(numbers=range(20, 44))))
+    info, _ = probe(path)
+    assert (info.width, info.height) == (64, 48)
+    assert (info.video_stream, info.n_video_streams) == (1, 3)
+
+
+def test_bytes_and_seconds_are_those_of_what_is_shown(tmp_path):
+    times = [0, 40, 80, 2000]
+    plain(codec="mjpeg", pix_fmt="yuvj420p", full_range=True, numbers=range(4), times=times)(tmp_path / "slow.mkv")
+    info, packets = probe(tmp_path / "slow.mkv")
+    assert info.duration_s == pytest.approx(2.04, abs=0.001)
+    assert info.fps == pytest.approx(4 / 2.04, rel=0.001)
+    assert info.bitrate == pytest.approx(8 * packets.sizes.sum() / 2.04, rel=0.001)
+
+
+def test_a_limit_on_seconds_goes_by_the_times_not_by_the_header(tmp_path):
+    path = tmp_path / "slow.mkv"
+    plain(numbers=range(4), times=[0, 40, 80, 60_000])(path)
+    with pytest.raises(UnusableVideoError, match=r"over a limit: 60\.04 seconds, ingestion\.limits\.max_seconds is 30"):
+        probe(path, Limits(max_seconds=30))
+
+
+@pytest.mark.parametrize(("ratio", "displayed"), [("64/45", (91, 48)), ("1/2", (32, 48)), ("200/1", (64, 48))])
+def test_the_shape_of_pixels_is_read_unless_it_is_absurd(tmp_path, ratio, displayed):
+    plain(pixel_aspect_ratio=ratio)(tmp_path / "wide.mp4")
+    info, _ = probe(tmp_path / "wide.mp4")
+    assert (info.width, info.height) == (64, 48)
+    assert info.displayed_size == displayed

@@ -11,7 +11,7 @@ import numpy as np
 
 from fvc_kedro.video.container import UnusableVideoError, open_video
 from fvc_kedro.video.frame import Frame
-from fvc_kedro.video.packets import LEAST_SHARE, PacketTable, decode_packet, is_empty_chunk
+from fvc_kedro.video.packets import LEAST_SHARE, PacketTable, decode_packet, demux
 
 VERSION = 2  # raised whenever a file may give other facts, frames or times than before, so that all is measured anew
 # Codecs whose disposable pictures no other picture refers to, so that leaving one out changes no other.
@@ -65,9 +65,7 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
         can_discard = context.name in _CODECS_WITH_DISPOSABLE_PICTURES
         is_discarding = False
         number = -1
-        for packet in container.demux(stream):
-            if is_empty_chunk(packet):
-                continue
+        for packet in demux(container, stream):
             if packet.size > 0:
                 number += 1
                 if number < plan.resume_at:

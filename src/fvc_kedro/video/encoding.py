@@ -54,7 +54,7 @@ def write_video(
     frames : iterator of Frame
         All of one size, width and height even.
     fps : float
-        Frame rate to write.
+        Frame rate to write; the last frame is shown for one such frame.
     encoding : Encoding
     tick_s : Fraction, optional
         What times are rounded to, in seconds; a frame by default, as evenly spaced frames ask.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 
 import av
 import numpy as np
@@ -28,8 +30,8 @@ _SMALLEST_STEP_BACK_S = 0.5
 _ROUNDING_TICKS = 2
 _ROUNDING_FRAMES = 0.25
 _MARK_COMES_EARLY = 2
-# Formats whose index lists every packet that is to come.
-_INDEXED_FORMATS = ("avi", "mov,mp4,m4a,3gp,3g2,mj2")
+# The format whose index lists every packet that is to come.
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 
 _NEVER = np.iinfo(np.int64).min
 
@@ -198,9 +200,7 @@ def read_packets(
     columns = _Columns()
     first: av.VideoFrame | None = None
     first_came_after = 0
-    for packet in container.demux(stream):
-        if is_empty_chunk(packet):
-            continue
+    for packet in demux(container, stream):
         if first is None:
             first = next(iter(decode_packet(stream.codec_context, packet)), None)
             first_came_after = len(columns.sizes)
@@ -221,9 +221,18 @@ def read_packets(
 
 def _announced(container: InputContainer, stream: VideoStream) -> int:
     """Count the packets that the header announces, without the empty ones of frames that were dropped."""
-    if container.format.name in _INDEXED_FORMATS and len(stream.index_entries) > 0:
+    if container.format.name == _MP4 and len(stream.index_entries) > 0:
         return sum(entry.size > 0 for entry in stream.index_entries)
+    if container.format.name == "avi" and not _is_cut_short(Path(container.name.removeprefix("file:"))):
+        return 0  # as the header counts empty chunks too
     return int(stream.frames)
+
+
+def _is_cut_short(avi: Path) -> bool:
+    """Whether an AVI file is shorter than its first bytes say."""
+    with avi.open("rb") as file:
+        size = int.from_bytes(file.read(8)[4:], "little")
+    return size + 8 > avi.stat().st_size
 
 
 def _table(
@@ -238,7 +247,8 @@ def _table(
     keyframes, hidden = np.array(columns.keyframes, np.bool_), np.array(columns.hidden, np.bool_)
     presentation, decoding = _filled(columns.presentation), _filled(columns.decoding)
     is_avi = container.format.name == "avi"
-    # AVI has no presentation times: what FFmpeg makes up for pictures that are reordered follows their decoding
+    if is_avi:  # which numbers its chunks and has no presentation times: those that FFmpeg makes up may lie
+        presentation = decoding
     made_up = is_avi and bool(stream.codec_context.has_b_frames)
     may_leap = bool(Flags(container.format.flags) & Flags.ts_discont)
     order = presentation if decoding is None else decoding
@@ -252,8 +262,8 @@ def _table(
     clock = None if clock is None else _run_on(clock, parts, shown, ticks)
     times = None if times is None else clock
     is_exact = times is not None and np.unique(times[shown]).size == np.count_nonzero(shown)
-    if is_avi and len(stream.index_entries) == 0 and decoding is not None and decoding.size:
-        announced -= max(0, int(decoding[-1]) + 1 - decoding.size)
+    if is_avi and announced and decoding is not None:
+        announced -= max(0, int(decoding[-1]) + 1 - decoding.size)  # chunks are numbered, empty ones too
     last = 0 if clock is None or not shown.any() else columns.durations[int(np.argmax(np.where(shown, clock, _NEVER)))]
     return PacketTable(
         sizes=np.array(columns.sizes, np.int64),
@@ -364,9 +374,15 @@ def _damaged(corrupt: Mask, keyframes: Mask, times: Times | None, parts: NDArray
     return damaged
 
 
-def is_empty_chunk(packet: av.Packet) -> bool:
-    """Whether a packet stands for a frame that was dropped; the flush packet at the end has no time."""
-    return packet.size == 0 and (packet.pts is not None or packet.dts is not None)
+def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    """Yield the packets of a stream but for empty ones, then the one that flushes the decoder."""
+    try:
+        for packet in container.demux(stream):
+            is_flush = packet.pts is None and packet.dts is None
+            if packet.size > 0 or is_flush:
+                yield packet
+    except IndexError:
+        pass  # of PyAV, at the end of a file in the middle of which another stream appeared
 
 
 def decode_packet(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:

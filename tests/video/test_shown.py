@@ -1,0 +1,80 @@
+"""Headers laid out bit by bit as the specifications say."""
+
+import pytest
+
+from fvc_kedro.video.shown import shows_picture
+
+
+def bits(*fields):
+    """Join (value, number of bits) into bytes, the last filled with zeros."""
+    text = "".join(f"{value:0{length}b}" for value, length in fields)
+    text += "0" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+@pytest.mark.parametrize("predicted", [0, 1])
+def test_vp8_has_the_fifth_bit_of_the_first_byte(shown, predicted):
+    # little-endian: key frame (1 bit, inverted), version (3), show_frame (1), size of the first part (19)
+    assert shows_picture("vp8", bytes([predicted | 2 << 1 | shown << 4, 7, 0])) is bool(shown)
+
+
+def vp9_frame(shown, profile=0, existing=0):
+    reserved = [(0, 1)] if profile == 3 else []
+    return bits((2, 2), (profile & 1, 1), (profile >> 1, 1), *reserved, (existing, 1), (0, 1), (shown, 1)) + b"\x00" * 4
+
+
+@pytest.mark.parametrize("profile", range(4))
+def test_vp9_of_every_profile(profile):
+    assert shows_picture("vp9", vp9_frame(1, profile))
+    assert not shows_picture("vp9", vp9_frame(0, profile))
+
+
+def test_vp9_shows_a_frame_that_it_has_already():
+    assert shows_picture("vp9", bits((2, 2), (0, 2), (1, 1), (3, 3)))
+
+
+@pytest.mark.parametrize(("frames", "shown"), [((0, 1), True), ((0, 0), False), ((0, 0, 1), True)])
+def test_a_vp9_superframe_shows_what_one_of_its_frames_shows(frames, shown):
+    contents = [vp9_frame(frame) + b"\x01" * 300 * number for number, frame in enumerate(frames)]
+    marker = bytes([0b110 << 5 | (2 - 1) << 3 | len(frames) - 1])
+    index = marker + b"".join(len(content).to_bytes(2, "little") for content in contents) + marker
+    assert shows_picture("vp9", b"".join(contents) + index) is shown
+
+
+def obu(kind, payload, *, extended=False):
+    """An AV1 unit: header with type and the flags of extension and size, then the size."""
+    header = bits((0, 1), (kind, 4), (extended, 1), (1, 1), (0, 1)) + (b"\x00" if extended else b"")
+    return (
+        header + bytes([len(payload) & 127 | 128, len(payload) >> 7]) + payload
+    )  # a size may have more bytes than needed
+
+
+DELIMITER, SEQUENCE, HEADER, FRAME = 2, 1, 3, 6
+
+
+def av1_header(shown, existing=0):
+    return bits((existing, 1), (1, 2), (shown, 1)) + b"\x05" * 200
+
+
+@pytest.mark.parametrize("kind", [HEADER, FRAME])
+@pytest.mark.parametrize("extended", [False, True])
+def test_av1_frames_behind_other_units(kind, extended):
+    front = obu(DELIMITER, b"") + obu(SEQUENCE, b"\x0a" * 11)
+    assert not shows_picture("av1", front + obu(kind, av1_header(0), extended=extended))
+    assert shows_picture("av1", front + obu(kind, av1_header(0)) + obu(kind, av1_header(1), extended=extended))
+    assert shows_picture("av1", front + obu(kind, av1_header(0, existing=1)))
+
+
+def test_av1_without_a_frame_header_is_left_to_the_decoder():
+    assert shows_picture("av1", obu(SEQUENCE, b"\x0a" * 11))
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1"])
+@pytest.mark.parametrize("content", [b"\x00", b"\xff", b"\xff" * 40, b"\xc8", b"\x32\xff\xff\xff"])
+def test_broken_headers_do_no_harm(codec, content):
+    assert shows_picture(codec, content) in (True, False)
+
+
+def test_other_codecs_hide_nothing():
+    assert shows_picture("h264", b"\x00\x00\x00\x01")
