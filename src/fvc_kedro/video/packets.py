@@ -118,32 +118,34 @@ class PacketTable:
         return self.frame_numbers[packets[order]], packets[order]
 
     @cached_property
-    def duration_s(self) -> float | None:
-        """Span of the times at which pictures are shown and one frame more, in seconds; None where no rate is known.
+    def fps(self) -> float | None:
+        """Frames over the duration, in frames a second; None where no rate is known.
 
-        The last picture is shown as long as its packet says, but no shorter or longer than any other.
-        Where the header's rate agrees with the times but for their rounding, it is the more exact.
-        Without credible times it is the number of frames over the header's rate.
+        The duration is the span of the times at which pictures are shown and one frame more. The last picture
+        is shown as long as its packet says, but no shorter or longer than any other. Where the header's rate
+        agrees with the times but for their rounding, it is the more exact; without credible times it stands alone.
         """
         rate = self.rate if self.rate is not None and 0 < self.rate <= _HIGHEST_RATE else None
-        by_rate = None if rate is None else self.n_frames / float(rate)
         if not self._are_times_credible:
-            return by_rate
+            return None if rate is None else float(rate)
         by_times = float(self._ticks * self.time_base)
-        if rate is not None and by_rate is not None:
+        if rate is not None:
             rounding = min(float(_ROUNDING_TICKS * self.time_base), _ROUNDING_FRAMES / float(rate))
-            if abs(by_rate - by_times) <= rounding:
-                return by_rate
-        return by_times
+            if abs(self.n_frames / float(rate) - by_times) <= rounding:
+                return float(rate)
+        return self.n_frames / by_times
+
+    @property
+    def duration_s(self) -> float | None:
+        """Number of frames over their rate, in seconds; None where no rate is known."""
+        return None if self.fps is None else self.n_frames / self.fps
 
     @cached_property
     def frame_times_s(self) -> NDArray[np.float64] | None:
         """Times at which pictures are shown in seconds from the first; None where no rate is known."""
         if self._are_times_credible and self.clock is not None:
             return np.asarray((self.clock - self.clock[0]) * float(self.time_base), np.float64)
-        if self.duration_s is None:
-            return None
-        return np.arange(self.n_frames, dtype=np.float64) * (self.duration_s / max(self.n_frames, 1))
+        return None if self.fps is None else np.arange(self.n_frames, dtype=np.float64) / self.fps
 
     @cached_property
     def _ticks(self) -> int:

@@ -125,22 +125,22 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
         pixel_aspect_ratio = _pixel_aspect_ratio(stream)
         video_stream, n_video_streams = stream.index, len(moving_pictures(container))
     _check_complete(packets, limits)
-    duration_s = packets.duration_s
-    if duration_s is None:
+    fps = packets.fps
+    if fps is None:
         raise UnusableVideoError(f"no frame rate: the header says {packets.rate} and the time stamps do not help")
-    limits.check_length(packets.n_frames, duration_s)
+    limits.check_length(packets.n_frames, packets.n_frames / fps)
     if first is None:
         raise UnusableVideoError("no picture can be decoded")
     limits.check_pixels(first.width, first.height)
     info = VideoInfo(
         width=first.width,
         height=first.height,
-        fps=packets.n_frames / duration_s,
+        fps=fps,
         n_frames=packets.n_frames,
-        duration_s=duration_s,
+        duration_s=packets.n_frames / fps,
         codec=packets.codec,
         pixel_format=first.format.name,
-        bitrate=8.0 * int(packets.sizes[packets.shown | packets.hidden].sum()) / duration_s,
+        bitrate=8.0 * int(packets.sizes[packets.shown | packets.hidden].sum()) * fps / packets.n_frames,
         rotation=round(first.rotation / 90) * 90 % 360,
         pixel_aspect_ratio=pixel_aspect_ratio,
         video_stream=video_stream,

@@ -70,6 +70,10 @@ def frame_times(info: VideoInfo, packets: PacketTable | None) -> NDArray[np.floa
     return np.arange(info.n_frames) / info.fps if times_s is None else times_s
 
 
+# Of a time that is that of a cut, which belongs to the later stretch however its last bits are rounded.
+_ROUNDING = 1e-6
+
+
 def cut_evenly(times_s: NDArray[np.float64], duration_s: float, seconds: float) -> list[Stretch]:
     """Cut a video into stretches of equal duration, as near to ``seconds`` as a whole number of them allows.
 
@@ -91,7 +95,7 @@ def cut_evenly(times_s: NDArray[np.float64], duration_s: float, seconds: float) 
     if times_s.size == 0:
         return []
     n = max(1, round(duration_s / seconds))
-    numbers = np.minimum((times_s * (n / duration_s)).astype(np.int64), n - 1)
+    numbers = np.minimum((times_s * (n / duration_s) + _ROUNDING).astype(np.int64), n - 1)
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
     lasts = np.append(firsts[1:], times_s.size)
     starts = numbers[firsts] * (duration_s / n)
