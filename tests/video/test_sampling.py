@@ -78,3 +78,12 @@ def test_an_absurd_time_stamp_costs_no_memory():
 def test_one_endless_segment_is_the_whole():
     assert cut_evenly(np.arange(5) / 25, 0.2, float("inf")) == [Stretch(0, 5, 0.0, pytest.approx(0.2))]
     assert cut_evenly(np.empty(0), 0.0, 3.0) == []
+
+
+@pytest.mark.parametrize("fps", [24000 / 1001, 24, 25, 30000 / 1001, 30, 50, 60])
+def test_a_frame_at_a_cut_belongs_to_the_later_stretch_whatever_its_last_bits(fps):
+    for n_segments in range(2, 40):
+        n = 12 * n_segments
+        exact, off = np.arange(n) / fps, np.arange(n) * (1 / fps) * (1 - 1e-12)
+        for times in (exact, off):
+            assert [stretch.first for stretch in cut_evenly(times, n / fps, 12 / fps)] == list(range(0, n, 12))
