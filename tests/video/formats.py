@@ -219,6 +219,31 @@ def hide_some(bit: int) -> Callable[[Packets], Packets]:
     return change
 
 
+def not_coded(packet: bytes) -> bytes:
+    """Make a picture of MPEG-4 of 25 frames a second one that is not coded."""
+    start = packet.rindex(b"\x00\x00\x01\xb6") + 4
+    bits = "".join(f"{byte:08b}" for byte in packet[start : start + 8])
+    time = bits.index("0", 2) + 2  # after the type, ones for seconds and a marker
+    header = "01" + bits[2 : time + 5] + "1" + "0"
+    header += "0" + "1" * (-len(header) % 8 - 1) if len(header) % 8 else "01111111"
+    return packet[start - 4 : start] + int(header, 2).to_bytes(len(header) // 8, "big")
+
+
+def drop_some(packets: Packets) -> Packets:
+    """Replace two of five pictures by ones that are not coded."""
+    return [(time, not_coded(one) if number % 5 > 2 else one) for number, (time, one) in enumerate(packets)]
+
+
+def pack(packets: Packets) -> Packets:
+    """Pack each reordered picture to the one before, as DivX does, and put one that is not coded in its place."""
+    contents = [content for _, content in packets]
+    name = contents[0].index(b"\x00\x00\x01\xb6")
+    changed = [contents[0][:name] + b"\x00\x00\x01\xb2DivX503b1393p" + contents[0][name:]]
+    for place in range(1, len(contents) - 1, 2):
+        changed += [contents[place] + contents[place + 1], not_coded(contents[place])]
+    return list(enumerate(changed))  # AVI's unit of time is a frame
+
+
 def cut_between_frames(packets: Packets) -> Packets:
     return [(time, piece) for time, content in packets for piece in av1_frames(content)]
 
@@ -376,6 +401,14 @@ def _times() -> Iterator[tuple[str, str, str, Make, Shown]]:
         times = [40 * place for place in chunks]
         make = plain(codec=codec, numbers=range(20), times=times, options={"bf": "0"}, **settings)
         yield "avi", codec, "empty chunks for frames that were dropped", make, Shown(range(20), times, times[-1] + 40)
+    shown = [number for number in range(60) if number % 5 <= 2]
+    expected = Shown(shown, [40 * number for number in shown], 2320)
+    for container in ("avi", "mp4", "mkv"):
+        settings = {"codec": "mpeg4", "numbers": range(60)}
+        make = repacked(drop_some, options={"g": "1", "bf": "0"}, **settings)
+        yield container, "mpeg4", "pictures that are not coded for frames that were dropped", make, expected
+    make = repacked(pack, codec="mpeg4", numbers=range(25), options={"bf": "1", "b_strategy": "0"})
+    yield "avi", "mpeg4", "reordered pictures packed to others", make, even(range(25))
     for container in ("mp4", "mov"):
         make = altered(with_empty_last_samples(4), options={"bf": "0"})
         yield container, "libx264", "empty samples", make, even(range(20))

@@ -2,7 +2,11 @@
 
 import pytest
 
-from fvc_kedro.video.shown import shows_picture
+from fvc_kedro.video.shown import shown_reader
+
+
+def shows_picture(codec, data, extradata=b""):
+    return shown_reader(codec, extradata)(data)
 
 
 def bits(*fields):
@@ -70,11 +74,52 @@ def test_av1_without_a_frame_header_is_left_to_the_decoder():
     assert shows_picture("av1", obu(SEQUENCE, b"\x0a" * 11))
 
 
-@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1"])
-@pytest.mark.parametrize("content", [b"\x00", b"\xff", b"\xff" * 40, b"\xc8", b"\x32\xff\xff\xff"])
+def layer(resolution=25, *, ratio=1, version=None, control=False, buffer=False):
+    """An MPEG-4 layer header down to the resolution of time."""
+    fields = [(0, 1), (1, 8), (0, 1) if version is None else (1, 1)]
+    fields += [] if version is None else [(version, 4), (1, 3)]
+    fields += [(ratio, 4)] + [(12, 8), (11, 8)] * (ratio == 15)
+    fields += [(control, 1)] + ([(1, 2), (0, 1), (buffer, 1)] + [(0, 79)] * buffer) * control
+    return b"\x00\x00\x01\x20" + bits(*fields, (0, 2), (1, 1), (resolution, 16), (1, 1), (0, 8))
+
+
+def vop(coded, *, time_bits=5, seconds=0, kind=1):
+    time = [(1, 1)] * seconds + [(0, 1), (1, 1), (1, time_bits), (1, 1)]
+    return b"\x00\x00\x01\xb6" + bits((kind, 2), *time, (coded, 1))
+
+
+@pytest.mark.parametrize("resolution", [1, 2, 25, 30, 30_000, 65_535])
+@pytest.mark.parametrize(
+    "header", [{}, {"ratio": 15}, {"version": 2}, {"control": True}, {"control": True, "buffer": True}]
+)
+def test_mpeg4_pictures_that_are_not_coded(resolution, header):
+    time_bits = max(1, (resolution - 1).bit_length())
+    reader = shown_reader("mpeg4", layer(resolution, **header))
+    for seconds in (0, 3):
+        assert reader(vop(1, time_bits=time_bits, seconds=seconds) + b"\x55" * 9)
+        assert not reader(vop(0, time_bits=time_bits, seconds=seconds))
+
+
+def test_an_mpeg4_layer_within_the_packets():
+    reader = shown_reader("mpeg4", b"")
+    assert reader(layer(1000) + vop(1, time_bits=10) + b"\x55" * 9)
+    assert not reader(vop(0, time_bits=10))
+
+
+def test_an_mpeg4_picture_that_is_not_coded_stands_for_one_that_was_packed_before():
+    reader = shown_reader("mpeg4", layer())
+    packed = vop(1) + b"\x55" * 9 + vop(1, kind=2) + b"\x55" * 5
+    assert [reader(packet) for packet in (packed, vop(0), vop(0), packed, vop(0))] == [True, True, False, True, True]
+
+
+BROKEN = [b"\x00", b"\xff", b"\xff" * 40, b"\xc8", b"\x32\xff\xff\xff", vop(1)[:4], layer()[:4] + vop(1)[:4] + b"\xff"]
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1", "mpeg4"])
+@pytest.mark.parametrize("content", BROKEN)
 def test_broken_headers_do_no_harm(codec, content):
     assert shows_picture(codec, content) in (True, False)
 
 
 def test_other_codecs_hide_nothing():
-    assert shows_picture("h264", b"\x00\x00\x00\x01")
+    assert shown_reader("h264", b"") is None

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from fvc_kedro.video.shown import has_hidden_frames, shows_picture
+from fvc_kedro.video.shown import shown_reader
 
 # Share of the frames that must be whole and decodable: with fewer, a video is refused as truncated or damaged.
 LEAST_SHARE = 0.9
@@ -54,7 +54,7 @@ class PacketTable:
         Whether decoding can start there.
     shown : ndarray of bool
         Whether the picture is meant to be shown. An edit list may cut pictures off, a codec may have
-        pictures that are only referred to, and pictures before the first keyframe cannot be decoded.
+        pictures that are only referred to or not coded, and those before the first keyframe cannot be decoded.
     announced : int
         Packets that the header announces; 0 where it does not.
     time_base : Fraction
@@ -66,7 +66,7 @@ class PacketTable:
     damaged : ndarray of bool
         Packets that the demultiplexer calls corrupt, and those after them up to the next keyframe.
     hidden : ndarray of bool
-        Packets whose picture is only referred to.
+        Packets whose picture is only referred to, or not coded.
     clock : ndarray of int64 or None
         Increasing presentation times of the pictures shown, even where it is not known which packet
         has which.
@@ -196,8 +196,8 @@ def read_packets(
     first : av.VideoFrame or None
         The first picture that can be decoded, if there is one.
     """
-    codec = stream.codec_context.codec.canonical_name
-    may_hide = has_hidden_frames(codec)
+    context = stream.codec_context
+    shows_picture = shown_reader(context.codec.canonical_name, context.extradata or b"")
     announced = _announced(container, stream)
     columns = _Columns()
     first: av.VideoFrame | None = None
@@ -214,7 +214,7 @@ def read_packets(
         columns.durations.append(packet.duration or 0)
         columns.keyframes.append(packet.is_keyframe)
         columns.cut_off.append(packet.is_discard)
-        columns.hidden.append(may_hide and not shows_picture(codec, bytes(packet)))
+        columns.hidden.append(shows_picture is not None and not shows_picture(bytes(packet)))
         columns.corrupt.append(packet.is_corrupt)
         if max_frames is not None and len(columns.sizes) > max_frames:
             break

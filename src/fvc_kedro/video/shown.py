@@ -1,4 +1,4 @@
-"""Whether a packet shows a picture: VP8, VP9 and AV1 have pictures that are only referred to."""
+"""Whether a packet shows a picture: some codecs have pictures that are only referred to, or stand for dropped ones."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ from collections.abc import Callable, Iterator
 _VP9_PROFILE_WITH_RESERVED_BIT = 3
 _SUPERFRAME_MARKER = 0b110
 _AV1_FRAME_HEADERS = frozenset({3, 6})  # OBU_FRAME_HEADER and OBU_FRAME
+_MPEG4_PICTURE = b"\x00\x00\x01\xb6"
+_MPEG4_LAYERS = tuple(b"\x00\x00\x01" + bytes([number]) for number in range(0x20, 0x30))
+
+ShowsPicture = Callable[[bytes], bool]
 
 
-def shows_picture(codec: str, data: bytes) -> bool:
-    """Read from a packet's first bits whether one of its frames is shown.
+def shown_reader(codec: str, extradata: bytes) -> ShowsPicture | None:
+    """Make a function that is given a stream's packets in turn and says of each whether it shows a picture.
 
     Parameters
     ----------
     codec : str
-        FFmpeg's name of the codec. Packets of codecs without hidden frames are shown.
-    data : bytes
-        The packet.
+        FFmpeg's name of the codec.
+    extradata : bytes
+        Headers that the container keeps apart from the packets.
+
+    Returns
+    -------
+    callable or None
+        None for codecs all of whose packets show one.
 
     References
     ----------
     RFC 6386 (VP8), section 9.1. VP9 Bitstream and Decoding Process Specification 0.6 (2016), section 6.2 and
-    annex B. AV1 Bitstream and Decoding Process Specification (2019), sections 5.3 and 5.9.2.
+    annex B. AV1 Bitstream and Decoding Process Specification (2019), sections 5.3 and 5.9.2. ISO/IEC 14496-2
+    (MPEG-4 Visual, 2004), sections 6.2.3 and 6.2.5.
     """
-    reader = _READERS.get(codec)
-    return reader is None or reader(data)
-
-
-def has_hidden_frames(codec: str) -> bool:
-    """Whether a codec may have packets that show no picture."""
-    return codec in _READERS
+    return _Mpeg4(extradata).shows if codec == "mpeg4" else _READERS.get(codec)
 
 
 def _vp8_shows(data: bytes) -> bool:
@@ -95,4 +99,75 @@ def _leb128(data: bytes, place: int) -> tuple[int, int]:
     return len(data), place
 
 
-_READERS: dict[str, Callable[[bytes], bool]] = {"vp8": _vp8_shows, "vp9": _vp9_shows, "av1": _av1_shows}
+class _Mpeg4:
+    """MPEG-4 has pictures that are not coded: they stand for dropped frames, or for one that was packed to another."""
+
+    def __init__(self, extradata: bytes) -> None:
+        self._time_bits: int | None = None
+        self._n_packed = 0
+        self._read_layer(extradata)
+
+    def shows(self, data: bytes) -> bool:
+        self._read_layer(data)
+        places = _places(_MPEG4_PICTURE, data)
+        n_coded = sum(self._is_coded(data[place + 4 : place + 16]) for place in places)
+        if places and n_coded == 0:
+            if self._n_packed == 0:
+                return False
+            self._n_packed -= 1
+        self._n_packed += max(0, n_coded - 1)
+        return True
+
+    def _read_layer(self, data: bytes) -> None:
+        """Find out how many bits the time of a picture has, if the header of the layer is there."""
+        places = [place for place in (data.find(layer) for layer in _MPEG4_LAYERS) if place >= 0]
+        if not places:
+            return
+        bits = _Bits(data[places[0] + 4 : places[0] + 40])
+        bits.read(1 + 8)  # whether it is randomly accessible, type
+        version = bits.read(4) if (has_version := bits.read(1)) else 1
+        bits.read(3 if has_version else 0)
+        bits.read(16 if bits.read(4) == 15 else 0)  # the shape of pixels
+        if bits.read(1):  # control parameters
+            bits.read(3)
+            bits.read(79 if bits.read(1) else 0)  # of the buffer
+        if bits.read(2) == 3 and version != 1:  # shape of the layer: grey scale
+            bits.read(4)
+        bits.read(1)
+        self._time_bits = max(1, (bits.read(16) - 1).bit_length())
+
+    def _is_coded(self, header: bytes) -> bool:
+        if self._time_bits is None:
+            return True
+        bits = _Bits(header)
+        bits.read(2)  # type
+        while bits.read(1):  # seconds passed
+            pass
+        bits.read(1 + self._time_bits + 1)
+        return bool(bits.read(1)) or bits.is_over
+
+
+class _Bits:
+    """Reads numbers of bits from the front; behind the end there are zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    @property
+    def is_over(self) -> bool:
+        return self._left < 0
+
+    def read(self, n_bits: int) -> int:
+        self._left -= n_bits
+        return self._value >> self._left & (1 << n_bits) - 1 if self._left >= 0 else 0
+
+
+def _places(what: bytes, data: bytes) -> list[int]:
+    places, place = [], data.find(what)
+    while place >= 0:
+        places.append(place)
+        place = data.find(what, place + 1)
+    return places
+
+
+_READERS: dict[str, ShowsPicture] = {"vp8": _vp8_shows, "vp9": _vp9_shows, "av1": _av1_shows}
