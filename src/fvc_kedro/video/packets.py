@@ -66,7 +66,7 @@ class PacketTable:
     damaged : ndarray of bool
         Packets that the demultiplexer calls corrupt, and those after them up to the next keyframe.
     hidden : ndarray of bool
-        Packets whose picture is only referred to, or not coded.
+        Packets whose picture is only referred to or not coded, or that are second fields.
     clock : ndarray of int64 or None
         Increasing presentation times of the pictures shown, even where it is not known which packet
         has which.
@@ -202,19 +202,24 @@ def read_packets(
     columns = _Columns()
     first: av.VideoFrame | None = None
     first_came_after = 0
+    previous_time: int | None = None
     for packet in demux(container, stream):
         if first is None:
             first = next(iter(decode_packet(stream.codec_context, packet)), None)
             first_came_after = len(columns.sizes)
         if packet.size == 0:  # the flush packet at the end
             continue
+        is_hidden = shows_picture is not None and not shows_picture(bytes(packet))
+        # a second field belongs to the picture of the first
+        time = previous_time if is_hidden and context.codec.canonical_name == "h264" else packet.pts
+        previous_time = time
         columns.sizes.append(packet.size)
-        columns.presentation.append(packet.pts)
+        columns.presentation.append(time)
         columns.decoding.append(packet.dts)
         columns.durations.append(packet.duration or 0)
         columns.keyframes.append(packet.is_keyframe)
         columns.cut_off.append(packet.is_discard)
-        columns.hidden.append(shows_picture is not None and not shows_picture(bytes(packet)))
+        columns.hidden.append(is_hidden)
         columns.corrupt.append(packet.is_corrupt)
         if max_frames is not None and len(columns.sizes) > max_frames:
             break

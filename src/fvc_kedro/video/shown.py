@@ -1,4 +1,7 @@
-"""Whether a packet shows a picture: some codecs have pictures that are only referred to, or stand for dropped ones."""
+"""Whether a packet shows a picture of its own.
+
+Some codecs have pictures that are only referred to, or that stand for dropped ones, and second fields.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ _SUPERFRAME_MARKER = 0b110
 _AV1_FRAME_HEADERS = frozenset({3, 6})  # OBU_FRAME_HEADER and OBU_FRAME
 _MPEG4_PICTURE = b"\x00\x00\x01\xb6"
 _MPEG4_LAYERS = tuple(b"\x00\x00\x01" + bytes([number]) for number in range(0x20, 0x30))
+_START_CODE = b"\x00\x00\x01"
+_H264_SEQUENCE = 7
+_H264_SLICES = frozenset({1, 2, 5})
+_H264_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 
 ShowsPicture = Callable[[bytes], bool]
 
@@ -32,9 +39,11 @@ def shown_reader(codec: str, extradata: bytes) -> ShowsPicture | None:
     ----------
     RFC 6386 (VP8), section 9.1. VP9 Bitstream and Decoding Process Specification 0.6 (2016), section 6.2 and
     annex B. AV1 Bitstream and Decoding Process Specification (2019), sections 5.3 and 5.9.2. ISO/IEC 14496-2
-    (MPEG-4 Visual, 2004), sections 6.2.3 and 6.2.5.
+    (MPEG-4 Visual, 2004), sections 6.2.3 and 6.2.5. ITU-T H.264 (2019), sections 7.3.2.1.1, 7.3.3 and 7.4.1.2.4.
     """
-    return _Mpeg4(extradata).shows if codec == "mpeg4" else _READERS.get(codec)
+    if codec == "mpeg4":
+        return _Mpeg4(extradata).shows
+    return _H264(extradata).shows if codec == "h264" else _READERS.get(codec)
 
 
 def _vp8_shows(data: bytes) -> bool:
@@ -147,6 +156,97 @@ class _Mpeg4:
         return bool(bits.read(1)) or bits.is_over
 
 
+class _H264:
+    """H.264 may code the two fields of a picture one by one; in some containers each is a packet."""
+
+    def __init__(self, extradata: bytes) -> None:
+        self._has_fields = False
+        self._frame_number_bits = 0
+        self._plane_bits = 0
+        self._first_field: tuple[int, int] | None = None
+        self._is_byte_stream = not extradata.startswith(b"\x01")
+        if self._is_byte_stream:
+            self._slice_header(extradata)
+
+    def shows(self, data: bytes) -> bool:
+        """Tell whether this is not the second field of the picture before: of other parity and equal number."""
+        if not self._is_byte_stream:  # but one whose packets have all fields of a picture
+            return True
+        header = self._slice_header(data)
+        field = None if header is None or not self._has_fields else self._field(header)
+        is_second = field is not None and self._first_field == (field[0], 1 - field[1])
+        self._first_field = None if is_second else field
+        return not is_second
+
+    def _slice_header(self, data: bytes) -> bytes | None:
+        """Find the first slice, and read the parameters in front of it."""
+        place = data.find(_START_CODE)
+        while 0 <= place < len(data) - 4:
+            kind = data[place + 3] & 31
+            if kind in _H264_SLICES:
+                return data[place + 4 : place + 40]
+            following = data.find(_START_CODE, place + 3)
+            if kind == _H264_SEQUENCE:
+                self._read_sequence(data[place + 4 : following if following > 0 else len(data)])
+            place = following
+        return None
+
+    def _read_sequence(self, data: bytes) -> None:
+        bits = _Bits(_without_escapes(data))
+        profile = bits.read(8)
+        bits.read(8 + 8)  # constraints, level
+        bits.read_exponential()
+        self._plane_bits = 0
+        if profile in _H264_HIGH_PROFILES:
+            chroma = bits.read_exponential()
+            self._plane_bits = 2 * bits.read(1) if chroma == 3 else 0
+            bits.read_exponential()
+            bits.read_exponential()
+            bits.read(1)
+            if bits.read(1):
+                for size in (16,) * 6 + (64,) * (6 if chroma == 3 else 2):
+                    _pass_scaling_list(bits, size)
+        self._frame_number_bits = bits.read_exponential() + 4
+        order = bits.read_exponential()
+        if order == 0:
+            bits.read_exponential()
+        elif order == 1:
+            bits.read(1)
+            bits.read_exponential()
+            bits.read_exponential()
+            for _ in range(min(bits.read_exponential(), 255)):
+                bits.read_exponential()
+        bits.read_exponential()
+        bits.read(1)
+        bits.read_exponential()
+        bits.read_exponential()
+        self._has_fields = not bits.read(1) and not bits.is_over
+
+    def _field(self, header: bytes) -> tuple[int, int] | None:
+        """Read frame number and parity of a field; None of a frame."""
+        bits = _Bits(_without_escapes(header))
+        for _ in range(3):  # first macroblock, type, parameters
+            bits.read_exponential()
+        bits.read(self._plane_bits)
+        number = bits.read(self._frame_number_bits)
+        return (number, bits.read(1)) if bits.read(1) else None
+
+
+def _without_escapes(data: bytes) -> bytes:
+    return data.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def _pass_scaling_list(bits: _Bits, size: int) -> None:
+    if not bits.read(1):
+        return
+    last, scale = 8, 8
+    for _ in range(size):
+        if scale:
+            code = bits.read_exponential()
+            scale = (last + (code + 1 >> 1) * (1 if code % 2 else -1)) % 256
+        last = scale or last
+
+
 class _Bits:
     """Reads numbers of bits from the front; behind the end there are zeros."""
 
@@ -160,6 +260,13 @@ class _Bits:
     def read(self, n_bits: int) -> int:
         self._left -= n_bits
         return self._value >> self._left & (1 << n_bits) - 1 if self._left >= 0 else 0
+
+    def read_exponential(self) -> int:
+        """Read a number in Exp-Golomb code."""
+        zeros = 0
+        while self._left > 0 and not self.read(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.read(zeros)
 
 
 def _places(what: bytes, data: bytes) -> list[int]:
