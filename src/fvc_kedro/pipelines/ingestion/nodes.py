@@ -22,6 +22,7 @@ from fvc_kedro.video import Limits, Video
 LABELS = ("real", "fake")
 OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
 _ID_STEM_LENGTH = 40
+_ID_HASH_DIGITS = 20  # 80 bits: of 100 million videos of one stem, two share an id with a chance of 1 in 240 million
 _FACTS = "facts"
 _INSPECTION_VERSION = 2  # raised whenever the facts read from a file may change
 
@@ -60,10 +61,10 @@ class ManifestError(ValueError):
 
 
 def make_video_id(video_path: str) -> str:
-    """Name a video after its path: the file's stem, made safe, and eight digits of the path's hash."""
+    """Name a video after its path: the file's stem, made safe, and the first digits of the path's hash."""
     stem = video_path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
     safe = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")[:_ID_STEM_LENGTH] or "video"
-    return f"{safe}-{digest(video_path)[:8]}"
+    return f"{safe}-{digest(video_path)[:_ID_HASH_DIGITS]}"
 
 
 def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]) -> pl.DataFrame:
@@ -130,7 +131,7 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     # One name in two Unicode forms, or with a character that nobody sees, would be two groups.
     group = pl.col("group").str.normalize("NFC").str.replace_all(r"\p{Cf}", "")
     rows = rows.with_columns(pl.col("label").str.to_lowercase(), group).with_columns(reason=_row_reason())
-    return _mark_repeated_paths(rows)
+    return _mark_equal_ids(_mark_repeated_paths(rows))
 
 
 def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
@@ -172,6 +173,16 @@ def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("conflict: the same video is listed both as real and as fake"))
         .when(usable & (pl.col("row") > first))
         .then(pl.format("listed before, in row {} (groups: {})", first, groups))
+        .otherwise(pl.col("reason"))
+    )
+
+
+def _mark_equal_ids(rows: pl.DataFrame) -> pl.DataFrame:
+    usable = pl.col("reason").is_null()
+    first = pl.col("row").filter(usable).min().over("video_id")
+    return rows.with_columns(
+        reason=pl.when(usable & (pl.col("row") > first))
+        .then(pl.format("its id {} is that of another path, in row {}: rename this file", "video_id", first))
         .otherwise(pl.col("reason"))
     )
 
