@@ -2,28 +2,99 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from kedro.config import MissingConfigException
+from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import find_kedro_project
 
 ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
 DATA_ROOT = click.option(
-    "--data-root", default=None, help="Folder that the results were written under, if not the usual one."
+    "--data-root",
+    type=click.Path(resolve_path=True),
+    help="Folder that the results were written under, if not the usual one.",
 )
 
 
 @click.group(name="fvc_kedro")
 def cli() -> None:
     """Commands of fvc_kedro."""
+
+
+@cli.command(params=kedro_run.params)
+@click.pass_context
+def run(context: click.Context, /, **options: Any) -> Any:
+    """Run the pipeline.
+
+    Paths in --params are relative to the folder that the command is run in.
+    """
+    if context.get_parameter_source("params") is ParameterSource.COMMANDLINE:
+        options["params"] = _from_working_directory(options["params"])
+    with _errors_as_messages():
+        return kedro_run.callback(**options)  # type: ignore[misc]
+
+
+def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
+    from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
+
+    given = {name for name in PATH_PARAMETERS & params.keys() if params[name] and "://" not in str(params[name])}
+    return params | {name: str(Path.cwd() / str(params[name])) for name in given}
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[None]:
+    """Make an error that is written for the user the last words of the command, said once and with no traceback."""
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(_is_no_echo)
+    try:
+        yield
+    except Exception as error:
+        message = _message(error)
+        if message is None:
+            raise
+        raise click.ClickException(message) from error
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_is_no_echo)
+
+
+def _is_no_echo(record: logging.LogRecord) -> bool:
+    """Tell whether a record is more than Kedro's account of the error, with its advice to run the same again."""
+    return not record.name.startswith(("kedro.pipeline", "kedro.runner")) or _message(sys.exc_info()[1]) is None
+
+
+def _message(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    from fvc_kedro.datasets.errors import FileError  # noqa: PLC0415 - other commands raise none of them
+    from fvc_kedro.execution import DeadWorkerError  # noqa: PLC0415
+    from fvc_kedro.hooks import MissingInputError  # noqa: PLC0415
+    from fvc_kedro.learning.folds import TooFewGroupsError  # noqa: PLC0415
+    from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
+    from fvc_kedro.pipelines.ingestion.nodes import ManifestError  # noqa: PLC0415
+    from fvc_kedro.pipelines.training_rows import TrainingDataError  # noqa: PLC0415
+    from fvc_kedro.tracking.hook import TrackingError  # noqa: PLC0415
+
+    written = (
+        *(FileError, DeadWorkerError, ManifestError, MissingInputError, ParameterError),
+        *(TooFewGroupsError, TrackingError, TrainingDataError),
+    )
+    if isinstance(error, written):
+        return str(error)
+    return _message(error.__cause__) if isinstance(error, DatasetError) else None  # Kedro wraps those of datasets
 
 
 @cli.command()

@@ -38,7 +38,8 @@ class InputsHook:
             if not name.startswith("param") and name in catalog and not catalog.exists(name)
         ]
         if missing:
-            raise MissingInputError("\n".join(_explain(name, catalog) for name in missing))
+            by_place = {location(catalog, name) or name: name for name in reversed(missing)}  # a manifest is two inputs
+            raise MissingInputError("\n".join(_explain(name, catalog) for name in sorted(by_place.values())))
 
 
 def _explain(name: str, catalog: CatalogProtocol) -> str:

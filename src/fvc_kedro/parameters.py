@@ -270,7 +270,8 @@ RENAMED = {
     "svm.search.n_folds": "svm.n_inner_folds serves search and calibration",
 }
 # Given with --params for the catalog alone (globals.yml holds the defaults).
-CATALOG_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "allow_outside", "fvc_root"})
+PATH_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "fvc_root"})
+CATALOG_PARAMETERS = PATH_PARAMETERS | {"allow_outside"}
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from fvc_kedro.datasets import VideoFolder, VideoFolderDataset
@@ -25,6 +27,35 @@ def test_a_path_out_of_the_folder_is_refused_unless_allowed(folder, path):
     with pytest.raises(UnusableVideoError, match="outside the corpus folder"):
         _ = VideoFolder(folder)[path].info
     assert VideoFolder(folder, allow_outside=True)[path].info.n_frames == 12
+
+
+@pytest.mark.parametrize("separator", ["\\", "/"])
+def test_a_backslash_separates_folders_unless_a_file_is_named_so(folder, separator):
+    assert VideoFolder(folder)[f"deep{separator}a.MKV"].info.n_frames == 12
+    (folder / r"deep\a.MKV").write_bytes(b"no video")
+    assert (separator == "\\") == (VideoFolder(folder)[f"deep{separator}a.MKV"].n_bytes == 8)
+
+
+def test_file_urls_are_decoded(folder):
+    written = {f"file://{quote(str(folder))}/b%20%27quoted%27%20%C3%BC.mp4", (folder / "deep/a.MKV").as_uri()}
+    written |= {"file://localhost" + quote(str(folder / "deep/a.MKV")), "FILE://deep/a.MKV"}
+    assert {VideoFolder(folder)[url].info.n_frames for url in written} == {12}
+    outside = (folder.parent / "outside.mp4").as_uri()
+    with pytest.raises(UnusableVideoError, match="outside the corpus folder"):
+        _ = VideoFolder(folder)[outside].info
+    assert VideoFolder(folder, allow_outside=True)[outside].info.n_frames == 12
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.mp4?x=1", "HTTP://example.org/a.mp4", "s3://bucket/a.mp4"])
+def test_other_urls_are_refused_with_the_remedy(folder, url):
+    with pytest.raises(UnusableVideoError, match=r"a URL \(\w+\), which is not downloaded: download it"):
+        _ = VideoFolder(folder)[url].info
+
+
+@pytest.mark.parametrize("path", ["file:///" + "x" * 5000, "x\\" * 5000, "file:///a%00.mp4", "C:\\absent.mp4", "\\\\"])
+def test_a_path_that_leads_nowhere_costs_that_video(folder, path):
+    with pytest.raises(UnusableVideoError):
+        _ = VideoFolder(folder, allow_outside=True)[path].info
 
 
 def test_paths_are_relative_to_a_manifest(tiny_corpus):

@@ -243,7 +243,7 @@ def test_broken_videos_cost_only_themselves(tiny_corpus, tmp_path, run_pipeline)
         ("video_path,label,group\na.mp4,real,1\nb.mp4,real,2\n", "both classes are needed"),
         ("video_path,label,group\na.mp4,real,1\nb.mp4,fake,2\n", "2 groups, too few to cross-validate"),
         ('video_path,label,group\n"a.mp4,real,1\n', "."),
-        ("", "cannot be read as a CSV"),
+        ("", "is empty: its first line must be video_path"),
     ],
 )
 def test_a_wrong_manifest_stops_the_run_with_a_remedy(content, message, tmp_path, run_pipeline):

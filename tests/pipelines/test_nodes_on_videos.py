@@ -123,12 +123,6 @@ def test_one_group_in_two_unicode_forms_is_one_group():
     assert checked["group"].unique().to_list() == ["caf\u00e9"]
 
 
-def test_ids_are_stable_readable_and_different():
-    assert ingestion.make_video_id("x/My clip.mp4") == ingestion.make_video_id("x/My clip.mp4")
-    assert ingestion.make_video_id("x/My clip.mp4").startswith("My_clip-")
-    assert ingestion.make_video_id("x/a.mp4") != ingestion.make_video_id("y/a.mp4")
-
-
 @pytest.mark.parametrize(("limit", "value"), [("max_pixels", 3071), ("max_frames", 19), ("max_seconds", 0.79)])
 def test_a_video_over_a_limit_is_told_which(limit, value):
     assert ingestion.inspect_video(video(), LIMITS)["width"] == 64

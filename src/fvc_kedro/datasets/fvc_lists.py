@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
+from fvc_kedro.datasets.errors import FileError
+from fvc_kedro.datasets.text_table import read_text_table
 from fvc_kedro.datasets.video_folder import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
 
+_COLUMNS = ("cascade_id", "video_url", "label")
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _NUMBER = re.compile(r"\d{3,}")
 
@@ -91,7 +94,7 @@ def fvc_manifest(lists: pl.DataFrame, paths: Sequence[str]) -> pl.DataFrame:
     """
     files = files_by_id(paths)
     rows = []
-    for cascade, url, label in lists.select("cascade_id", "video_url", "label").iter_rows():
+    for cascade, url, label in lists.select(_COLUMNS).iter_rows():
         platform, identity = parse_platform_id(url) or ("unknown", url)
         rows.append((files.get(identity, identity), label.strip().lower(), cascade, platform, url))
     schema = ["video_path", "label", "group", "platform", "video_url"]
@@ -121,7 +124,7 @@ class FvcListsDataset(AbstractDataset[None, pl.DataFrame]):
 
         Raises
         ------
-        DatasetError
+        FileError
             If a list is missing or lacks a column.
         """
         manifest = fvc_manifest(self._read_lists(), self._video_paths())
@@ -132,14 +135,12 @@ class FvcListsDataset(AbstractDataset[None, pl.DataFrame]):
         tables = []
         for path in self._lists:
             if not path.exists():
-                raise DatasetError(
-                    f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)"
-                )
-            table = pl.read_csv(path, infer_schema=False)
-            missing = {"cascade_id", "video_url", "label"} - set(table.columns)
+                raise FileError(f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)")
+            table = read_text_table(path, _COLUMNS)
+            missing = set(_COLUMNS) - set(table.columns)
             if missing:
-                raise DatasetError(f"the list {path} lacks the columns {sorted(missing)}; it has {table.columns}")
-            tables.append(table.select("cascade_id", "video_url", "label"))
+                raise FileError(f"the list {path} lacks the columns {sorted(missing)}; it has {table.columns}")
+            tables.append(table.select(_COLUMNS))
         return pl.concat(tables)
 
     def _video_paths(self) -> list[str]:

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
+
+from fvc_kedro.datasets.errors import FileError
+from fvc_kedro.datasets.text_table import read_text_table
 
 
 class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
     """A CSV whose columns are all read as text, so that a group ``007`` stays ``007``.
+
+    Separators and encodings are those of :func:`read_text_table`; it is written with commas, in UTF-8.
 
     Parameters
     ----------
@@ -30,18 +35,12 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
 
         Raises
         ------
-        DatasetError
+        FileError
             If the file is missing or no CSV; the text says what to do.
         """
-        try:
-            return pl.read_csv(self._filepath, infer_schema=False)
-        except FileNotFoundError as error:
-            raise DatasetError(f"there is no manifest at {self._filepath}: give one as corpus_manifest") from error
-        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-            raise DatasetError(
-                f"the manifest {self._filepath} cannot be read as a CSV in UTF-8 with the header "
-                f"video_path,label,group: {error}"
-            ) from error
+        if not self._exists():
+            raise FileError(f"there is no manifest at {self._filepath}: give one as corpus_manifest")
+        return read_text_table(self._filepath, ("video_path", "label", "group"))
 
     def save(self, data: pl.DataFrame) -> None:
         self._filepath.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.request import url2pathname
 
 from kedro.io import AbstractDataset
 
@@ -17,6 +19,7 @@ VIDEO_SUFFIXES = frozenset(
         *("mpg", "mpeg", "ts", "mts", "m2ts", "mxf", "ogv", "gif"),
     )
 )
+_URL = re.compile("(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(localhost(?=/))?(?P<path>.*)", re.DOTALL)
 
 
 class VideoFolder(Mapping[str, Video]):
@@ -40,10 +43,16 @@ class VideoFolder(Mapping[str, Video]):
     def __getitem__(self, video_path: str) -> Video:
         """Return the handle of a path, absolute or relative to the folder.
 
-        A path that leads out of the folder, where that is not allowed, gives a handle that tells so
-        when it is used.
+        A path that is there is taken as it is written. Else ``file://`` is decoded, and a backslash separates
+        folders, as on Windows. Any other URL, and a path that leads out of the folder where that is not allowed,
+        gives a handle that tells so when it is used.
         """
         path = self._root / video_path
+        url = _URL.fullmatch(video_path)
+        if (url or "\\" in video_path) and not _is_there(path):
+            if url and url["scheme"].lower() != "file":
+                return RefusedVideo(f"a URL ({url['scheme']}), which is not downloaded: download it and give its path")
+            path = self._root / (url2pathname(url["path"]) if url else video_path.replace("\\", "/"))
         try:
             inside = path.resolve().is_relative_to(self._root.resolve())
         except (OSError, RuntimeError):  # Python 3.13 resolves a loop as far as it goes, earlier ones raise
@@ -63,6 +72,13 @@ class VideoFolder(Mapping[str, Video]):
 
     def __len__(self) -> int:
         return sum(1 for _ in iter(self))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with a null character
+        return False
 
 
 class VideoFolderDataset(AbstractDataset[None, VideoFolder]):

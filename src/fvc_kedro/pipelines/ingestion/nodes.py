@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,9 +21,15 @@ from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 
+logger = logging.getLogger(__name__)
+
 LABELS = ("real", "fake")
+NUMBERED_LABELS = {"0": "real", "1": "fake", "0.0": "real", "1.0": "fake"}
+NO_VALUES = ("nan", "none", "null", "na", "n/a", "<na>", "#n/a", "nat")  # what programs write where nothing is known
 OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
 _ID_STEM_LENGTH = 40
+_ID_HASH_DIGITS = 20  # 80 bits: of 100 million videos of one stem, two share an id with a chance of 1 in 240 million
+_NAMED = 5  # examples in a message
 _FACTS = "facts"
 _INSPECTION_VERSION = 3  # raised whenever the facts read from a file may change
 
@@ -66,10 +73,10 @@ class ManifestError(ValueError):
 
 
 def make_video_id(video_path: str) -> str:
-    """Name a video after its path: the file's stem, made safe, and eight digits of the path's hash."""
+    """Name a video after its path: the file's stem, made safe, and the first digits of the path's hash."""
     stem = video_path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
     safe = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")[:_ID_STEM_LENGTH] or "video"
-    return f"{safe}-{digest(video_path)[:8]}"
+    return f"{safe}-{digest(video_path)[:_ID_HASH_DIGITS]}"
 
 
 def check_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any], svm: dict[str, Any]) -> pl.DataFrame:
@@ -104,7 +111,7 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     ----------
     corpus_manifest : DataFrame
         Text columns ``video_path``, ``label``, ``group`` and, where known, ``platform``, ``subset``,
-        ``manipulation``. Other columns are passed over.
+        ``manipulation``. Other columns are passed over. A label is real or fake, or 0 (real) or 1 (fake).
     ingestion : dict
         Parameters.
 
@@ -135,12 +142,21 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     )
     # One name in two Unicode forms, or with a character that nobody sees, would be two groups.
     group = pl.col("group").str.normalize("NFC").str.replace_all(r"\p{Cf}", "")
-    rows = rows.with_columns(pl.col("label").str.to_lowercase(), group).with_columns(reason=_row_reason())
-    return _mark_repeated_paths(rows)
+    label = pl.col("label").str.to_lowercase()
+    _warn_of_numbered_labels(rows.select(label)["label"])
+    rows = rows.with_columns(label.replace(NUMBERED_LABELS), group).with_columns(reason=_row_reason())
+    if not alone:
+        _warn_of_similar_groups(rows.filter(pl.col("reason").is_null())["group"])
+    return _mark_equal_ids(_mark_repeated_paths(rows))
 
 
 def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
     missing = [name for name in ("video_path", "label") if name not in manifest.columns]
+    if missing and any(name in (*LABELS, *NUMBERED_LABELS) for name in manifest.columns):
+        raise ManifestError(
+            f"the manifest begins with a video, {manifest.columns}, and lacks a header: put the line "
+            "video_path,label,group, in the order of its columns, above it"
+        )
     if missing:
         raise ManifestError(
             f"the manifest lacks the columns {missing}; it has {manifest.columns}. "
@@ -155,17 +171,49 @@ def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
 
 
 def _row_reason() -> pl.Expr:
-    label = pl.col("label")
+    label, group = pl.col("label"), pl.col("group")
+    remedy = "write its source in it, or a name of its own if no other video shares one"
     return (
         pl.when(pl.col("video_path") == "")
         .then(pl.lit("no video_path in this row"))
         .when(label == "")
         .then(pl.lit("no label in this row"))
+        .when(label.is_in(("true", "false")))
+        .then(
+            pl.format(
+                "label '{}' is ambiguous (is the video true, or is it true that it is fake?): write real or fake", label
+            )
+        )
         .when(~label.is_in(LABELS))
         .then(pl.format("label '{}' is not used: only real and fake are", label))
-        .when(pl.col("group") == "")
-        .then(pl.lit("no group in this row"))
+        .when(group == "")
+        .then(pl.lit(f"no group in this row: {remedy}"))
+        .when(group.str.to_lowercase().is_in(NO_VALUES))
+        .then(pl.format(f"group '{{}}' is no group: {remedy}", group))
     )
+
+
+def _warn_of_numbered_labels(labels: pl.Series) -> None:
+    n_numbered = labels.is_in(list(NUMBERED_LABELS)).sum()
+    if n_numbered:
+        logger.warning(
+            "%d rows have the label 0 or 1: 0 is read as real and 1 as fake. If the manifest means it the other way "
+            "round, write real and fake",
+            n_numbered,
+        )
+
+
+def _warn_of_similar_groups(groups: pl.Series) -> None:
+    bare = pl.col("group").str.to_lowercase().str.replace_all(r"\s+", "").str.replace(r"\.0+$", "")
+    names = groups.unique().sort().to_frame("group").group_by(bare.alias("bare"), maintain_order=True).all()
+    similar = names.filter(pl.col("group").list.len() > 1)["group"]
+    if len(similar):
+        logger.warning(
+            "Groups that differ only by case, spaces or a trailing .0 count as different, though they may belong "
+            "together: %s%s. Write alike what is one group, or copies may be split between training and test",
+            "; ".join(", ".join(map(repr, alike.head(_NAMED))) for alike in similar.head(_NAMED)),
+            f" and {len(similar) - _NAMED} more" if len(similar) > _NAMED else "",
+        )
 
 
 def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
@@ -182,14 +230,24 @@ def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _mark_equal_ids(rows: pl.DataFrame) -> pl.DataFrame:
+    usable = pl.col("reason").is_null()
+    first = pl.col("row").filter(usable).min().over("video_id")
+    return rows.with_columns(
+        reason=pl.when(usable & (pl.col("row") > first))
+        .then(pl.format("its id {} is that of another path, in row {}: rename this file", "video_id", first))
+        .otherwise(pl.col("reason"))
+    )
+
+
 def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> None:
     usable = rows.filter(pl.col("reason").is_null())
     counts = {label: usable.filter(pl.col("label") == label).height for label in LABELS}
     if not all(counts.values()):
-        seen = dict(sorted(rows["label"].value_counts().iter_rows()))
+        seen = dict(rows["label"].value_counts(sort=True).head(_NAMED).iter_rows())
         raise ManifestError(
             f"both classes are needed, the manifest has {counts['real']} usable rows labelled real and "
-            f"{counts['fake']} labelled fake (labels seen: {seen})"
+            f"{counts['fake']} labelled fake (labels seen: {seen}){_most_frequent_reasons(rows)}"
         )
     try:
         check_foldable(usable.unique("video_id", keep="first", maintain_order=True), parameters)
@@ -198,6 +256,15 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
             f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
             f"{parameters.n_folds}, svm.outer {parameters.outer}): {error}"
         ) from error
+
+
+def _most_frequent_reasons(rows: pl.DataFrame) -> str:
+    reasons = rows.drop_nulls("reason").group_by("reason").agg(pl.len(), pl.col("row", "video_path").first())
+    named = [
+        f"{reason} ({count} rows, first row {row}: {path!r})"
+        for reason, count, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
+    ]
+    return f"; the most frequent reasons not to use a row: {'; '.join(named)}" if named else ""
 
 
 def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:
@@ -280,8 +347,7 @@ def index_videos(
     )
     for label in LABELS:
         if label not in index["label"]:
-            reasons = rejected["reason"].value_counts(sort=True).head(3).to_dicts()
-            raise ManifestError(f"no usable video is labelled {label}; the most frequent reasons: {reasons}")
+            raise ManifestError(f"no usable video is labelled {label}{_most_frequent_reasons(rejected)}")
     return index, rejected
 
 

@@ -1,0 +1,115 @@
+"""The command kedro run with the manifests and paths that people give it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
+
+from conftest import copy_project
+from fvc_kedro import cli
+from fvc_kedro.datasets.errors import FileError
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("run") / "fvc")
+
+
+def kedro_runs(folder, *params, pipeline="ingestion"):
+    given = ",".join([*params, "tracking.enabled=false", "execution.engine=serial"])
+    command = [sys.executable, "-m", "kedro", "run", "--pipeline", pipeline, "--params", given]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("video_path,label,group\na,b.mp4,real,1\n", "line 2: 'a,b.mp4,real,1' has 4 fields"),
+        ("video_path,label\na.mp4,real\n", "no column 'group'"),
+        ("video_path,label,group\na.mp4,True,1\n", "write real or fake"),
+    ],
+    ids=["file", "header", "labels"],
+)
+def test_a_bad_manifest_ends_with_one_sentence(home, tmp_path, content, message):
+    (tmp_path / "manifest.csv").write_text(content)
+    ended = kedro_runs(home, f"corpus_manifest={tmp_path}/manifest.csv", f"data_root={tmp_path}/out")
+    printed = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("Error: ")
+    assert message in ended.stderr.splitlines()[-1]
+    assert printed.count(message) == 1
+    assert "Traceback" not in printed
+    assert "Repeat the previous command" not in printed
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (["svm.n_folds=1"], "Error: wrong parameters"),
+        (["corpus_manifest=absent.csv"], "Error: corpus_manifest is not there: nothing lies at {home}/absent.csv"),
+    ],
+    ids=["parameter", "absent"],
+)
+def test_what_a_run_lacks_is_said_without_a_traceback(home, params, message):
+    ended = kedro_runs(home, *params)
+    assert ended.returncode == 1
+    assert message.format(home=home) in ended.stderr
+    assert "corpus_videos" not in ended.stderr  # the same file
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_paths_are_relative_to_where_the_command_is_run(home, tiny_corpus):
+    folder = home / "notebooks/mine"
+    folder.mkdir(parents=True)
+    (folder / "corpus").symlink_to(tiny_corpus.parent)
+    ended = kedro_runs(folder, "corpus_manifest=corpus/manifest.csv", "data_root=out")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert len(pl.read_parquet(folder / "out/02_intermediate/corpus_index.parquet")) == 12
+
+
+@pytest.fixture
+def called_with(monkeypatch):
+    """Put a function that records its options in the place of Kedro's own."""
+    options = {}
+    monkeypatch.setattr(kedro_run, "callback", lambda **given: options.update(given))
+    return options
+
+
+def test_only_paths_of_the_command_line_change(called_with, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = (
+        "corpus_manifest=a/m.csv,evaluate_on=/b/m.csv,data_root=s3://c,fvc_root=../fvc,allow_outside=true,svm.seed=1"
+    )
+    assert CliRunner().invoke(cli.cli, ["run", "--params", given]).exit_code == 0
+    here = Path.cwd()
+    assert called_with["params"] == {
+        **{"corpus_manifest": f"{here}/a/m.csv", "evaluate_on": "/b/m.csv", "data_root": "s3://c"},
+        **{"fvc_root": f"{here}/../fvc", "allow_outside": True, "svm": {"seed": 1}},
+    }
+    (tmp_path / "run.yml").write_text("run: {params: {data_root: out}}")
+    assert CliRunner().invoke(cli.cli, ["run", "--config", "run.yml"]).exit_code == 0
+    assert called_with["params"] == {"data_root": "out"}  # of the project
+
+
+def test_an_unforeseen_error_keeps_its_traceback(monkeypatch):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(kedro_run, "callback", fail)
+    for error in (ZeroDivisionError("x"), DatasetError("x")):
+        assert CliRunner().invoke(cli.cli, ["run"]).exception is error
+    wrapped = DatasetError("corpus_manifest: mend it")
+    wrapped.__cause__ = FileError("mend it")
+    error = wrapped
+    assert CliRunner().invoke(cli.cli, ["run"]).output == "Error: mend it\n"
+
+
+def test_kedro_s_options_are_all_there():
+    assert isinstance(cli.run, click.Command)
+    assert [option.name for option in cli.run.params] == [option.name for option in kedro_run.params]
