@@ -99,3 +99,16 @@ def test_mlflow_tells_nobody_that_it_is_used(project):
         [sys.executable, "-c", program], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("folder", ["what?", "50%25", "a?b c"])
+def test_a_database_that_would_lie_elsewhere_is_refused_and_nothing_made(tmp_path, folder):
+    with pytest.raises(ValueError, match="would lie elsewhere"):
+        check_database(f"sqlite:///{tmp_path}/{folder}/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "{x}", "#1", "100%", 'it\'s "é"'])
+def test_a_database_below_any_other_folder_lies_there(tmp_path, folder):
+    check_database(f"sqlite:///{tmp_path}/{folder}/mlflow.db")
+    assert [path.name for path in tmp_path.iterdir()] == [folder]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -89,15 +91,17 @@ class DuckDbDataset(AbstractDataset[dict[str, pl.DataFrame], "DuckDBPyConnection
         partial = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}.partial")
         partial.unlink(missing_ok=True)
         try:
-            with closing(duckdb.connect(str(partial))) as connection:
-                for name, table in data.items():
-                    self._write(connection, name, table)
+            with TemporaryDirectory() as folder:  # DuckDB cannot write below a folder with a question mark
+                made = Path(folder) / "made.duckdb"
+                with closing(duckdb.connect(str(made))) as connection:
+                    for name, table in data.items():
+                        self._write(connection, name, table)
+                shutil.copyfile(made, partial)
             # What another program wrote into the former file and never finished would be done to the new one.
             self._filepath.with_name(f"{self._filepath.name}.wal").unlink(missing_ok=True)
             partial.replace(self._filepath)
         finally:
             partial.unlink(missing_ok=True)
-            partial.with_name(f"{partial.name}.wal").unlink(missing_ok=True)
 
     def _write(self, connection: DuckDBPyConnection, name: str, table: pl.DataFrame) -> None:
         if not table.width:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kedro.framework.context import KedroContext
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
@@ -61,7 +61,7 @@ def check_database(address: str) -> None:
     from mlflow.store.db.utils import create_sqlalchemy_engine  # noqa: PLC0415 - only a run needs the database's layer
 
     if address.startswith(_SQLITE) and not address.startswith(f"{_SQLITE}file:"):
-        Path(address.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder_of(address.removeprefix(_SQLITE))
     engine: Any = create_sqlalchemy_engine(address)  # type: ignore[no-untyped-call]
     try:
         with engine.connect() as connection:
@@ -73,6 +73,17 @@ def check_database(address: str) -> None:
                 connection.rollback()
     finally:
         engine.dispose()
+
+
+def _make_folder_of(path: str) -> None:
+    place, mark, query = path.rpartition("?")
+    is_cut = mark and "=" not in query
+    if is_cut or unquote(path) != path:
+        raise ValueError(
+            f"the database would lie elsewhere than at {path!r}, as ? and % are special in its address: take a "
+            "data_root without them, or another store (server.mlflow_tracking_uri in mlflow.yml)"
+        )
+    Path(place or path).parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
