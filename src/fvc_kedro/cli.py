@@ -14,11 +14,12 @@ import click
 from click.core import ParameterSource
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.project import settings
+from kedro.framework.project import configure_project, settings
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import AbstractDataset, DatasetError
-from kedro.utils import find_kedro_project
+
+from fvc_kedro import __version__
+from fvc_kedro.configuration import configuration_folder, project_folder
 
 ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
 DATA_ROOT = click.option(
@@ -29,6 +30,7 @@ DATA_ROOT = click.option(
 
 
 @click.group(name="fvc_kedro")
+@click.version_option(__version__, prog_name="fvc_kedro")
 def cli() -> None:
     """Commands of fvc_kedro."""
 
@@ -42,6 +44,8 @@ def run(context: click.Context, /, **options: Any) -> Any:
     """
     if context.get_parameter_source("params") is ParameterSource.COMMANDLINE:
         options["params"] = _from_working_directory(options["params"])
+    if options.get("conf_source") is None and project_folder() is None:
+        options["conf_source"] = str(configuration_folder())
     with _errors_as_messages():
         return kedro_run.callback(**options)  # type: ignore[misc]
 
@@ -175,9 +179,9 @@ def features() -> None:
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
     from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
-    bootstrap_project(project)
-    with KedroSession.create(project_path=project) as session:
+    project = project_folder() or Path.cwd()
+    configure_project("fvc_kedro")
+    with KedroSession.create(project_path=project, conf_source=str(configuration_folder())) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
 
@@ -194,10 +198,10 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
     data_root : str, optional
         Folder that the results were written under.
     """
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
-    bootstrap_project(project)
+    project = project_folder() or Path.cwd()
+    configure_project("fvc_kedro")
     loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=str(project / settings.CONF_SOURCE),
+        conf_source=str(configuration_folder()),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params={"data_root": data_root} if data_root else {},
         **settings.CONFIG_LOADER_ARGS,

@@ -61,6 +61,12 @@ def _explain(name: str, catalog: CatalogProtocol) -> str:
             for registered, candidate in pipelines.items()
             if registered != "__default__" and name in candidate.all_outputs()
         ]
+    if name.endswith("corpus_manifest"):
+        return (
+            f"{name} is not there: nothing lies at {place}. Give your own corpus: --params "
+            "corpus_manifest=/path/manifest.csv,data_root=/path/out (evaluate_on=/path/manifest.csv for cross_corpus). "
+            "In the project's folder, kedro run --pipelines sample_corpus makes one of its clips"
+        )
     if makers:
         return f"{name} is not there yet ({place}): kedro run --pipelines {makers[0]} makes it"
     return f"{name} is not there: nothing lies at {place}; see conf/base/globals.yml and the README on your own corpus"

@@ -82,6 +82,8 @@ def test_other_labels_conflicts_and_repeats_are_rejected_by_name(corpus):
     assert "row 1 (groups: f0, f2)" in reasons[9]
     usable = checked.filter(pl.col("reason").is_null())["video_id"].to_list()
     record = dict.fromkeys(("bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate", "rotation"), 1)
+    record |= dict.fromkeys(("displayed_width", "displayed_height", "pixel_aspect_ratio"), 1)
+    record |= {"video_stream": 0, "n_video_streams": 1}
     record |= {"codec": "h264", "pixel_format": "yuv420p"}
     inspections = Outcomes({name: {"facts": record | {"sha256": name}} for name in usable}, {})
     index, rejected = index_videos(checked, inspections)

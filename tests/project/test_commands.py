@@ -246,16 +246,59 @@ def answers(address, server, patience=120):
     return False
 
 
-def test_the_package_is_built(home, tmp_path):
+def test_the_package_is_built_and_runs_elsewhere(tiny_corpus, tmp_path):
     copy = copy_project(tmp_path / "fvc")
     (copy / "src").rmdir()
     shutil.copytree(REPOSITORY / "src", copy / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
-    for name in ("README.md", "requirements.lock"):
+    for name in ("README.md", "requirements.lock", "setup.py"):
         shutil.copy(REPOSITORY / name, copy / name)
+    (copy / "conf/local").mkdir(exist_ok=True)
+    (copy / "conf/local/credentials.yml").write_text("secret: s3cret\n")
+    settings = copy / "conf/base/globals.yml"
+    settings.write_text(settings.read_text().replace("data_root: data ", "data_root: packed "))
     kedro(copy, "package")
     (wheel,) = (copy / "dist").glob("fvc_kedro-*.whl")
-    assert "fvc_kedro/questions/fold_stability.sql" in zipfile.ZipFile(wheel).namelist()
     assert list((copy / "dist").glob("conf-*.tar.gz"))
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    assert "fvc_kedro/questions/fold_stability.sql" in names
+    assert not [name for name in names if "credentials" in name]
+    assert "fvc-kedro = fvc_kedro.__main__:main" in archive_text(tmp_path / "installed", "entry_points.txt")
+    shutil.rmtree(copy)  # nothing of the project is left but the package
+    check_the_package_runs(tmp_path / "installed", tmp_path / "elsewhere", tiny_corpus)
+
+
+def archive_text(folder, name):
+    return next(folder.rglob(name)).read_text()
+
+
+def check_the_package_runs(installed, elsewhere, tiny_corpus):
+    elsewhere.mkdir()
+    shutil.copytree(tiny_corpus.parent, elsewhere / "my corpus")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO", "MLFLOW"))}
+
+    def package(*arguments):
+        command = [sys.executable, "-m", "fvc_kedro", *arguments]
+        settings = environment | {"PYTHONPATH": str(installed)}
+        return subprocess.run(
+            command, cwd=elsewhere, env=settings, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    assert package("--version").stdout.startswith("fvc_kedro, version ")
+    none = package("run")
+    assert none.returncode == 1
+    assert "Traceback" not in none.stderr
+    assert "corpus_manifest=/path/manifest.csv" in none.stderr
+    done = package(
+        "run", "--pipelines", "ingestion", "--params", "corpus_manifest=my corpus/manifest.csv,execution.engine=serial"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "anonymous usage data" not in done.stdout + done.stderr
+    assert (elsewhere / "packed/02_intermediate/corpus_index.parquet").is_file()
+    assert {path.name for path in elsewhere.iterdir()} == {"my corpus", "packed", "mlflow.db", "mlartifacts"}
+    assert package("features").stdout.startswith("# Features")
+    assert "there are no results yet" in package("results").stderr
 
 
 def test_nothing_is_sent_and_nothing_asked():

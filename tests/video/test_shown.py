@@ -112,14 +112,60 @@ def test_an_mpeg4_picture_that_is_not_coded_stands_for_one_that_was_packed_befor
     assert [reader(packet) for packet in (packed, vop(0), vop(0), packed, vop(0))] == [True, True, False, True, True]
 
 
+def exponential(value):
+    """A number in Exp-Golomb code."""
+    return (value + 1, 2 * (value + 1).bit_length() - 1)
+
+
+def h264_sequence(*, fields, profile=77, number_bits=4, order=2):
+    """A sequence header of H.264 down to whether it may have fields, behind an access unit delimiter."""
+    chroma = [exponential(1), exponential(0), exponential(0), (0, 1), (0, 1)] if profile == 100 else []
+    orders = {0: [exponential(4)], 1: [(0, 1), *[exponential(0)] * 2, exponential(2), *[exponential(1)] * 2], 2: []}
+    header = [(profile, 8), (0, 8), (30, 8), exponential(0), *chroma, exponential(number_bits - 4), exponential(order)]
+    sizes = [*orders[order], exponential(4), (0, 1), exponential(21), exponential(17), (1 - fields, 1), (1, 8)]
+    return b"\x00\x00\x00\x01\x09\x10\x00\x00\x00\x01\x67" + bits(*header, *sizes)
+
+
+def h264_slice(number, *, bottom=None, number_bits=4, kind=0x41):
+    """A slice of a frame, or of a field of some parity."""
+    field = [(0, 1)] if bottom is None else [(1, 1), (bottom, 1)]
+    header = bits(exponential(0), exponential(5), exponential(0), (number, number_bits), *field, (1, 8))
+    return b"\x00\x00\x01" + bytes([kind]) + header + b"\x55" * 20
+
+
+@pytest.mark.parametrize("profile", [77, 100])
+@pytest.mark.parametrize("number_bits", [4, 9])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_h264_fields_of_one_picture_are_one_frame(profile, number_bits, order):
+    sequence = h264_sequence(fields=True, profile=profile, number_bits=number_bits, order=order)
+
+    def field(number, bottom):
+        return h264_slice(number, bottom=bottom, number_bits=number_bits)
+
+    frame = h264_slice(3, number_bits=number_bits)
+    packets = [sequence + field(0, 0), field(0, 1), field(1, 1), field(1, 0), frame, field(4, 0), field(5, 1), frame]
+    reader = shown_reader("h264", b"")
+    assert [reader(packet) for packet in packets] == [True, False, True, False, True, True, True, True]
+
+
+def test_h264_without_fields_shows_every_packet():
+    reader = shown_reader("h264", h264_sequence(fields=False))
+    assert all(reader(h264_slice(number)) for number in (0, 0, 1))
+
+
+def test_h264_of_mp4_has_all_fields_of_a_picture_in_a_packet():
+    reader = shown_reader("h264", b"\x01\x4d\x00\x1e")
+    assert all(reader(b"\x00\x00\x00\x08" + b"\x41" + b"\x55" * 7) for _ in range(3))
+
+
 BROKEN = [b"\x00", b"\xff", b"\xff" * 40, b"\xc8", b"\x32\xff\xff\xff", vop(1)[:4], layer()[:4] + vop(1)[:4] + b"\xff"]
 
 
-@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1", "mpeg4"])
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1", "mpeg4", "h264"])
 @pytest.mark.parametrize("content", BROKEN)
 def test_broken_headers_do_no_harm(codec, content):
     assert shows_picture(codec, content) in (True, False)
 
 
 def test_other_codecs_hide_nothing():
-    assert shown_reader("h264", b"") is None
+    assert shown_reader("hevc", b"") is None

@@ -109,7 +109,7 @@ def test_metadata_are_what_a_container_tells_and_no_pixel():
     )
     table = metadata_table(index.reverse(), KEYS)
     assert table.select("video_id", "label", "group").equals(KEYS)
-    facts = ["bytes", "width", "height", "fps", "n_frames", "duration_s", "bitrate"]
+    facts = ["bytes", "width", "height", "pixel_aspect_ratio", "fps", "n_frames", "duration_s", "bitrate"]
     indicators = [
         "fps: missing",
         "platform: not stated",

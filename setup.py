@@ -1,0 +1,28 @@
+"""Packs the configuration into the wheel; everything else is in pyproject.toml."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+CONFIGURATION = Path("conf")
+
+
+class BuildWithConfiguration(build_py):
+    """Copies conf/ to fvc_kedro/conf, but for what somebody keeps in conf/local."""
+
+    def run(self) -> None:
+        """Build the modules, then the configuration beside them."""
+        super().run()
+        if self.editable_mode:  # which reads conf/ of the project
+            return
+        target = Path(self.build_lib) / "fvc_kedro" / "conf"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(
+            CONFIGURATION, target, ignore=lambda folder, names: names if Path(folder).name == "local" else []
+        )
+        (target / "local" / ".gitkeep").touch()  # or Kedro would miss the environment
+
+
+setup(cmdclass={"build_py": BuildWithConfiguration})
