@@ -160,3 +160,14 @@ def test_what_is_saved_is_loaded(rows, tmp_path_factory):
     loaded = ManifestDataset(filepath=str(path)).load().select(pl.all().str.strip_chars())
     stripped = table.select(pl.all().str.strip_chars())
     assert_frame_equal(loaded, stripped.filter(pl.any_horizontal(pl.all() != "")))
+
+
+@pytest.mark.parametrize("front", ["sep=;\n", "sep=;\r\n", "\n\n", ";;\n", "sep=;\n;;\n"])
+def test_the_line_for_excel_and_empty_lines_in_front_are_no_header(load, front):
+    table = load(front + "video_path;label;group\na.mp4;real;1\n")
+    assert table.rows() == [("a.mp4", "real", "1")]
+    assert table.columns == ["video_path", "label", "group"]
+
+
+def test_lines_of_another_separator_in_front_do_not_tell_the_separator(load):
+    assert load(";;;\nvideo_path,label,group\na.mp4,real,1\n").rows() == [("a.mp4", "real", "1")]

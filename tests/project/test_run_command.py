@@ -1,5 +1,6 @@
 """The command kedro run with the manifests and paths that people give it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
-from conftest import copy_project
+from conftest import REPOSITORY, copy_project
 from fvc_kedro import cli
 from fvc_kedro.datasets.errors import FileError
 
@@ -82,6 +83,7 @@ def called_with(monkeypatch):
 
 
 def test_only_paths_of_the_command_line_change(called_with, tmp_path, monkeypatch):
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     monkeypatch.chdir(tmp_path)
     given = (
         "corpus_manifest=a/m.csv,evaluate_on=/b/m.csv,data_root=s3://c,fvc_root=../fvc,allow_outside=true,svm.seed=1"

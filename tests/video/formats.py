@@ -196,8 +196,11 @@ def repacked(change: Callable[[Packets], Packets], **settings: object) -> Make:
                 copy = target.add_mux_stream("av1", rate=25, width=WIDTH, height=HEIGHT, time_base=stream.time_base)
             else:
                 copy = target.add_stream_from_template(stream)
-            for time, content in change([(one.pts, bytes(one)) for one in source.demux(stream) if one.size]):
+            packets = [one for one in source.demux(stream) if one.size]
+            keyframes = {bytes(one) for one in packets if one.is_keyframe}
+            for time, content in change([(one.pts, bytes(one)) for one in packets]):
                 packet = av.Packet(content)
+                packet.is_keyframe = content in keyframes
                 packet.pts = packet.dts = time
                 packet.time_base, packet.stream = stream.time_base, copy
                 target.mux(packet)

@@ -1,14 +1,15 @@
 """When pictures are shown, and what damage reaches, by packets laid out here."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from formats import cut_in_front, joined, plain, without_transport_packet
+from formats import cut_in_front, hide_some, joined, plain, recognised, repacked, without_transport_packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fvc_kedro.video import Frame, UnusableVideoError, VideoFile
+from fvc_kedro.video import Frame, Limits, UnusableVideoError, VideoFile
 from fvc_kedro.video.packets import PacketTable
 
 
@@ -137,3 +138,58 @@ def test_a_programme_that_is_damaged_and_joined_is_damaged_still(tmp_path):
     path.write_bytes(content)
     with pytest.raises(UnusableVideoError, match=r"damaged: of \d+ frames"):
         VideoFile(path).info  # noqa: B018
+
+
+def test_pictures_predicted_from_one_that_cannot_be_decoded_are_left_out(tmp_path):
+    """Of MPEG-4, whose decoder goes on with wrong pictures and says nothing."""
+    path = tmp_path / "broken.mkv"
+
+    def break_one(packets):
+        return [(time, b"\xff" * len(one) if number == 44 else one) for number, (time, one) in enumerate(packets)]
+
+    repacked(break_one, codec="mpeg4", numbers=range(60), options={"g": "8", "bf": "0"})(path)
+    frames = list(VideoFile(path).frames())
+    assert len(frames) >= 54
+    for frame in frames:
+        luma = (frame.luma.astype(float) - 16) * 255 / 219
+        assert recognised(luma) == frame.index
+
+
+def test_frames_that_are_counted_keep_their_numbers_behind_a_lost_one(tmp_path):
+    path = tmp_path / "broken.avi"
+    plain(codec="mpeg4", numbers=range(60), options={"g": "6", "bf": "2"})(path)
+    content = bytearray(path.read_bytes())
+    places = [place.start() for place in re.finditer(b"00dc", bytes(content))][:60]
+    size = int.from_bytes(content[places[20] + 4 : places[20] + 8], "little")
+    content[places[20] + 8 : places[20] + 8 + size] = b"\xff" * size
+    path.write_bytes(content)
+    video = VideoFile(path)
+    assert video.packets.times is None
+    frames = list(video.frames())
+    assert 54 <= len(frames) < 60
+    for frame in frames[-20:]:
+        assert recognised((frame.luma.astype(float) - 16) * 255 / 219) == frame.index
+
+
+@pytest.mark.parametrize(("codec", "container"), [("mpeg4", "mkv"), ("mpeg4", "avi"), ("flv", "flv")])
+def test_decoders_that_make_pictures_of_nothing_are_not_believed(tmp_path, codec, container):
+    path = tmp_path / f"begun.{container}"
+    repacked(lambda packets: packets[5:], codec=codec, numbers=range(60), options={"g": "8", "bf": "0"})(path)
+    frames = list(VideoFile(path).frames())
+    numbers = [recognised((frame.luma.astype(float) - 16) * 255 / 219) for frame in frames]
+    assert numbers == list(range(8, 60))
+
+
+def test_a_pause_within_a_group_of_pictures_is_no_new_start(tmp_path):
+    path = tmp_path / "paused.ts"
+    plain(numbers=range(20), times=[12_000 * number for number in range(20)], options={"g": "100"})(path)
+    frames = list(VideoFile(path).frames())
+    assert [frame.time_s for frame in frames] == pytest.approx([12 * number for number in range(20)])
+
+
+def test_a_limit_on_frames_counts_pictures_and_never_shortens_a_video(tmp_path):
+    path = tmp_path / "hidden.webm"
+    repacked(hide_some(0b10000), codec="libvpx", numbers=range(60), options={"g": "1"})(path)
+    assert VideoFile(path).inspect(Limits(max_frames=48)).n_frames == 48
+    with pytest.raises(UnusableVideoError, match="over a limit: 48 frames"):
+        VideoFile(path).inspect(Limits(max_frames=47))

@@ -1,5 +1,7 @@
 """Headers laid out bit by bit as the specifications say."""
 
+import time
+
 import pytest
 
 from fvc_kedro.video.shown import shown_reader
@@ -153,9 +155,34 @@ def test_h264_without_fields_shows_every_packet():
     assert all(reader(h264_slice(number)) for number in (0, 0, 1))
 
 
-def test_h264_of_mp4_has_all_fields_of_a_picture_in_a_packet():
-    reader = shown_reader("h264", b"\x01\x4d\x00\x1e")
-    assert all(reader(b"\x00\x00\x00\x08" + b"\x41" + b"\x55" * 7) for _ in range(3))
+def configuration(sequence):
+    """Extra data of H.264 in MP4, with lengths of four bytes."""
+    unit = sequence[sequence.rindex(b"\x00\x00\x01") + 3 :]
+    return b"\x01\x4d\x00\x1e\xff\xe1" + len(unit).to_bytes(2, "big") + unit + b"\x01\x00\x00"
+
+
+def test_h264_fields_in_samples_of_mp4():
+    reader = shown_reader("h264", configuration(h264_sequence(fields=True)))
+
+    def sample(number, bottom):
+        unit = h264_slice(number, bottom=bottom)[3:]
+        return b"\x00\x00\x00\x02\x09\x10" + len(unit).to_bytes(4, "big") + unit
+
+    one_by_one = [sample(0, 0), sample(0, 1), sample(1, 0), sample(1, 1)]
+    assert [reader(packet) for packet in one_by_one] == [True, False, True, False]
+    together = [sample(2, 0) + sample(2, 1), sample(3, 0) + sample(3, 1)]
+    assert [reader(packet) for packet in together] == [True, True]
+
+
+def test_h264_of_mp4_that_has_no_fields_need_not_be_read():
+    assert shown_reader("h264", configuration(h264_sequence(fields=False))) is None
+
+
+def test_a_hostile_sequence_header_costs_little():
+    hostile = b"\x00\x00\x01\x67" + b"\x00\x01\x02" + b"\x00" * 3_000_000
+    start = time.process_time()
+    assert shown_reader("h264", b"")(hostile)
+    assert time.process_time() - start < 1
 
 
 BROKEN = [b"\x00", b"\xff", b"\xff" * 40, b"\xc8", b"\x32\xff\xff\xff", vop(1)[:4], layer()[:4] + vop(1)[:4] + b"\xff"]

@@ -23,6 +23,8 @@ _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codec
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods, xls
 _INDEX = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # what pandas calls a column without a name
 _HEAD = 1 << 16
+_LINE_FOR_EXCEL = re.compile(r"sep=.\r?$", re.IGNORECASE | re.MULTILINE)  # tells it the separator
+_HEADER_LINE = re.compile(r"^(?!sep=.\r?$)[^\r\n]*[^\s,;|][^\r\n]*", re.IGNORECASE | re.MULTILINE)
 _SHOWN = 60
 
 
@@ -49,9 +51,12 @@ def read_text_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         If it is no such table; the text names the line, its beginning and the remedy.
     """
     text = _read_text(path)
-    first_line = re.split(r"[\r\n]", text.lstrip()[:_HEAD], maxsplit=1)[0]
+    header_line = _HEADER_LINE.search(text[:_HEAD])
+    first_line = header_line[0] if header_line else ""
     separator = _separator(first_line, columns)
     records = _records(path, text, separator)
+    if _LINE_FOR_EXCEL.match(text):
+        next(records, None)
     header = [re.sub(r"\s+", "_", name.strip().lower()) for name in next(records, (1, []))[1]]
     if not header:
         raise FileError(f"{path} is empty: its first line must be {','.join(columns)}")
@@ -84,7 +89,7 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
     line = 1
     try:
         for fields in reader:
-            if any(value.strip() for value in fields):
+            if any(value.strip(SEPARATORS + " ") for value in fields):
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:

@@ -74,7 +74,10 @@ def _decode(path: Path, packets: PacketTable, indices: list[int]) -> Iterator[Fr
                 if is_discarding != (can_discard and not plan.needs_picture_of(number)):
                     is_discarding = not is_discarding
                     context.skip_frame = "NONREF" if is_discarding else "DEFAULT"
-            for picture in decode_packet(context, packet):
+            pictures = decode_packet(context, packet)
+            if pictures is None and packet.size > 0:
+                plan.note_damage(number)
+            for picture in pictures or ():
                 frame = plan.place(picture)
                 if frame is not None:
                     yield frame
@@ -100,7 +103,10 @@ class _Plan:
         self._times_s = [0.0] * packets.n_frames if times_s is None else times_s.tolist()
         self._shown = packets.shown.tolist()
         numbers = np.cumsum(packets.shown) - 1 if packets.frame_numbers is None else packets.frame_numbers
-        self._damaged = frozenset(numbers[packets.damaged & packets.shown].tolist())
+        self._order = numbers.tolist()
+        self._damaged = set(numbers[packets.damaged & packets.shown].tolist())
+        self._keys = np.flatnonzero(packets.keyframes)
+        self._recent: list[int] = []  # packets of the pictures that came since the last keyframe
         self.resume_at = 0
         self._look_ahead()
 
@@ -113,12 +119,17 @@ class _Plan:
         return self._numbers is None or self._numbers[packet_number] in self._wanted
 
     def stamp(self, packet: av.Packet, number: int) -> None:
-        """Write the number of its frame on a packet, which the decoder passes on to the picture.
+        """Write its number on a packet, which the decoder passes on to the picture.
 
         The packet's own times may be those of several pictures, where time stamps start anew.
         """
-        if self._numbers is not None:
-            packet.pts = self._numbers[number] if self._shown[number] else None
+        packet.pts = number if self._shown[number] else None
+
+    def note_damage(self, number: int) -> None:
+        """Leave out the frame of a packet that cannot be decoded, and those up to the next keyframe."""
+        following = np.searchsorted(self._keys, number, side="right")
+        stop = self._keys[following] if following < self._keys.size else len(self._order)
+        self._damaged.update(self._order[number:stop])
 
     def place(self, picture: av.VideoFrame) -> Frame | None:
         """Take in a decoded picture; return it as a frame if it is whole and wanted."""
@@ -137,12 +148,21 @@ class _Plan:
         return Frame(picture, index, self._times_s[index])
 
     def _number(self, picture: av.VideoFrame) -> int | None:
+        packet = picture.pts
+        if packet is None:
+            return None
         if self._numbers is not None:
-            return picture.pts
+            return int(self._numbers[packet])
+        # without times, pictures are counted as they come, anew from every keyframe, as some may be lost
+        if picture.key_frame:
+            self._count = self._order[packet] + sum(other > packet for other in self._recent)
+            self._recent = []
+        self._recent.append(packet)
         self._count += 1
         return self._count - 1
 
     def _look_ahead(self) -> None:
         if self._starts is not None and not self.is_done:
             first_frames, first_packets = self._starts
-            self.resume_at = first_packets[max(bisect_right(first_frames, self._indices[self._position]) - 1, 0)]
+            place = bisect_right(first_frames, self._indices[self._position]) - 1
+            self.resume_at = first_packets[place] if place >= 0 else 0

@@ -54,10 +54,10 @@ def write_video(
     frames : iterator of Frame
         All of one size, width and height even.
     fps : float
-        Frame rate to write; the last frame is shown for one such frame.
+        Frame rate to write. How long the last of unevenly spaced frames is shown is left to the format.
     encoding : Encoding
     tick_s : Fraction, optional
-        What times are rounded to, in seconds; a frame by default, as evenly spaced frames ask.
+        What times are rounded to, in seconds; by default one frame interval, which fits evenly spaced frames.
 
     Raises
     ------

@@ -171,7 +171,8 @@ class VideoArray:
     def inspect(self, limits: Limits) -> VideoInfo:
         info = self.info
         limits.check_pixels(info.width, info.height)
-        limits.check_length(info.n_frames, info.duration_s)
+        limits.check_frames(info.n_frames)
+        limits.check_seconds(info.duration_s)
         return info
 
     @property

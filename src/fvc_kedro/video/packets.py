@@ -48,8 +48,8 @@ class PacketTable:
     sizes : ndarray of int64
         Bytes.
     times : ndarray of int64 or None
-        Presentation times in units of ``time_base``, running on where time stamps start anew; None unless
-        every packet that is shown has one of its own.
+        Presentation times in units of ``time_base``, running on where time stamps start anew; None where a
+        packet lacks one, or two packets that are shown share one.
     keyframes : ndarray of bool
         Whether decoding can start there.
     shown : ndarray of bool
@@ -66,7 +66,7 @@ class PacketTable:
     damaged : ndarray of bool
         Packets that the demultiplexer calls corrupt, and those after them up to the next keyframe.
     hidden : ndarray of bool
-        Packets whose picture is only referred to or not coded, or that are second fields.
+        Packets without a picture of their own: it is only referred to, it is not coded, or they are second fields.
     clock : ndarray of int64 or None
         Increasing presentation times of the pictures shown, even where it is not known which packet
         has which.
@@ -188,7 +188,7 @@ def read_packets(
     container, stream
         As :func:`fvc_kedro.video.container.open_video` gives them.
     max_frames : int, optional
-        Reading stops when there are more packets than this.
+        Reading stops when more packets than this have pictures of their own.
 
     Returns
     -------
@@ -203,25 +203,27 @@ def read_packets(
     first: av.VideoFrame | None = None
     first_came_after = 0
     previous_time: int | None = None
+    n_pictures = 0
     for packet in demux(container, stream):
         if first is None:
-            first = next(iter(decode_packet(stream.codec_context, packet)), None)
+            first = next(iter(decode_packet(stream.codec_context, packet) or ()), None)
             first_came_after = len(columns.sizes)
         if packet.size == 0:  # the flush packet at the end
             continue
         is_hidden = shows_picture is not None and not shows_picture(bytes(packet))
-        # a second field belongs to the picture of the first
-        time = previous_time if is_hidden and context.codec.canonical_name == "h264" else packet.pts
+        is_second_field = is_hidden and context.codec.canonical_name == "h264"
+        time = previous_time if is_second_field else packet.pts
         previous_time = time
         columns.sizes.append(packet.size)
         columns.presentation.append(time)
         columns.decoding.append(packet.dts)
         columns.durations.append(packet.duration or 0)
-        columns.keyframes.append(packet.is_keyframe)
+        columns.keyframes.append(packet.is_keyframe and not is_second_field)
         columns.cut_off.append(packet.is_discard)
         columns.hidden.append(is_hidden)
         columns.corrupt.append(packet.is_corrupt)
-        if max_frames is not None and len(columns.sizes) > max_frames:
+        n_pictures += not is_hidden
+        if max_frames is not None and n_pictures > max_frames:
             break
     return _table(columns, container, stream, announced, first, first_came_after), first
 
@@ -236,10 +238,14 @@ def _announced(container: InputContainer, stream: VideoStream) -> int:
 
 
 def _is_cut_short(avi: Path) -> bool:
-    """Whether an AVI file is shorter than its first bytes say."""
+    """Whether an AVI file is shorter than the sizes of its parts, of which a large file has several."""
+    end, n_bytes = 0, avi.stat().st_size
     with avi.open("rb") as file:
-        size = int.from_bytes(file.read(8)[4:], "little")
-    return size + 8 > avi.stat().st_size
+        while (header := file.read(8))[:4] == b"RIFF" and end < n_bytes:
+            end += 8 + int.from_bytes(header[4:], "little")
+            end += end % 2
+            file.seek(end)
+    return end > n_bytes + 1
 
 
 def _table(
@@ -259,11 +265,15 @@ def _table(
     made_up = is_avi and bool(stream.codec_context.has_b_frames)
     may_leap = bool(Flags(container.format.flags) & Flags.ts_discont)
     order = presentation if decoding is None else decoding
-    parts = _parts(order, keyframes, float(time_base), may_leap=may_leap)
+    marked = np.array(columns.corrupt, np.bool_)
+    # a leap within a group of pictures is a pause, unless packets were lost there
+    may_begin = keyframes | _delayed(marked)
+    parts = _parts(order, keyframes, float(time_base), may_leap=may_begin if may_leap else None)
     times = None if made_up or None in columns.presentation else presentation
     undecodable = _undecodable(parts, times, keyframes, first, first_came_after)
-    shown = ~(np.array(columns.cut_off, np.bool_) | hidden | undecodable)
-    corrupt = _corrupt(np.array(columns.corrupt, np.bool_), parts)
+    left_out = np.array(columns.cut_off, np.bool_) | undecodable
+    shown = ~(left_out | hidden)
+    corrupt = _corrupt(marked, parts)
     clock = decoding if None in columns.presentation else presentation
     ticks = int(np.median([value for value in columns.durations if value > 0] or [0]))
     clock = None if clock is None else _run_on(clock, parts, shown, ticks)
@@ -282,7 +292,7 @@ def _table(
         rate=stream.average_rate,
         codec=stream.codec_context.codec.canonical_name,
         damaged=_damaged(corrupt, keyframes, times, parts),
-        hidden=hidden,
+        hidden=hidden & ~left_out,
         clock=None if clock is None else np.sort(clock[shown]),
         last_duration=last,
     )
@@ -300,17 +310,17 @@ def _filled(times: list[int | None]) -> Times | None:
     return np.array(filled, np.int64)
 
 
-def _parts(order: Times | None, keyframes: Mask, seconds: float, *, may_leap: bool) -> NDArray[np.intp]:
+def _parts(order: Times | None, keyframes: Mask, seconds: float, *, may_leap: Mask | None) -> NDArray[np.intp]:
     """Find the parts in which time stamps run on: the number of the packet that each begins with, first 0.
 
-    Joined programmes and discontinuities make them start anew: earlier, or, where a format allows it, much later.
+    Joined programmes and discontinuities make them start anew: earlier, or much later where ``may_leap`` is true.
     """
     if order is None or order.size == 0:
         return np.zeros(1, np.intp)
     steps = np.diff(order) * seconds
     anew = (steps < 0) & (keyframes[1:] | (steps < -_SMALLEST_STEP_BACK_S))
-    if may_leap:
-        anew |= steps > _LONGEST_GAP_S
+    if may_leap is not None:
+        anew |= (steps > _LONGEST_GAP_S) & may_leap[1:]
     return np.concatenate([np.zeros(1, np.intp), np.flatnonzero(anew) + 1])
 
 
@@ -321,7 +331,13 @@ def _undecodable(
     first: av.VideoFrame | None,
     first_came_after: int,
 ) -> Mask:
-    """Find pictures before the first keyframe of a part, which depend on what was not recorded."""
+    """Find pictures before the first keyframe of a part, which depend on what was not recorded.
+
+    Before the first keyframe of the file the decoder knows better which it can make. Some decoders make pictures of
+    what follows no keyframe at all, though, which are not to be believed.
+    """
+    if first is not None and first_came_after < int(np.argmax(keyframes)) and not first.key_frame:
+        first = None
     undecodable = np.zeros(keyframes.size, np.bool_)
     for start, stop in zip(parts, [*parts[1:], keyframes.size], strict=True):
         keys = np.flatnonzero(keyframes[start:stop])
@@ -330,7 +346,6 @@ def _undecodable(
             continue
         key = int(start + keys[0])
         if times is None:
-            # in the first part the decoder may know better
             undecodable[start:key] = start > 0 or first is None or first_came_after >= key
             continue
         begin = times[key]
@@ -362,7 +377,12 @@ def _corrupt(marked: Mask, parts: NDArray[np.intp]) -> Mask:
     corrupt = marked.copy()
     for start in parts[1:]:  # that the counters of transport packets start anew with the times is no damage
         corrupt[max(0, start - _MARK_COMES_EARLY) : start + 1] = False
-    return np.convolve(corrupt, np.ones(_MARK_COMES_EARLY + 1))[: corrupt.size] > 0 if corrupt.size else corrupt
+    return _delayed(corrupt)
+
+
+def _delayed(marked: Mask) -> Mask:
+    """Mark the packets behind those that are marked too."""
+    return np.convolve(marked, np.ones(_MARK_COMES_EARLY + 1))[: marked.size] > 0 if marked.size else marked
 
 
 def _damaged(corrupt: Mask, keyframes: Mask, times: Times | None, parts: NDArray[np.intp]) -> Mask:
@@ -392,9 +412,9 @@ def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]
         pass  # of PyAV, at the end of a file in the middle of which another stream appeared
 
 
-def decode_packet(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame]:
-    """Decode a packet, or what the decoder still holds at the end; a damaged packet gives no picture."""
+def decode_packet(context: VideoCodecContext, packet: av.Packet) -> list[av.VideoFrame] | None:
+    """Decode a packet, or what the decoder still holds at the end; None where it cannot be decoded."""
     try:
         return context.decode(packet if packet.size > 0 else None)
     except (av.FFmpegError, EOFError):
-        return []
+        return None

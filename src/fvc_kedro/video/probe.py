@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+import numpy as np
 from av.video.stream import VideoStream
 
 from fvc_kedro.video.container import UnusableVideoError, moving_pictures, open_video
@@ -38,9 +39,12 @@ class Limits:
         """Raise UnusableVideoError for a picture with more pixels than allowed."""
         self._check("pixels a frame", width * height, self.max_pixels, "max_pixels")
 
-    def check_length(self, n_frames: int, duration_s: float) -> None:
-        """Raise UnusableVideoError for a video longer than allowed."""
+    def check_frames(self, n_frames: int) -> None:
+        """Raise UnusableVideoError for a video of more frames than allowed."""
         self._check("frames", n_frames, self.max_frames, "max_frames")
+
+    def check_seconds(self, duration_s: float) -> None:
+        """Raise UnusableVideoError for a video longer than allowed."""
         self._check("seconds", duration_s, self.max_seconds, "max_seconds")
 
     @staticmethod
@@ -107,7 +111,8 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
     path : Path
         The file.
     limits : Limits
-        Checked before any picture is decoded, so that a header's absurd claim costs nothing.
+        Of pixels it is checked before any picture is decoded, so that a header's absurd claim costs nothing; the
+        others are checked after one pass over the packets, which ends where there are too many.
 
     Returns
     -------
@@ -124,11 +129,12 @@ def probe(path: Path, limits: Limits = NO_LIMITS) -> tuple[VideoInfo, PacketTabl
         packets, first = read_packets(container, stream, None if limits.max_frames == inf else int(limits.max_frames))
         pixel_aspect_ratio = _pixel_aspect_ratio(stream)
         video_stream, n_video_streams = stream.index, len(moving_pictures(container))
-    _check_complete(packets, limits)
+    limits.check_frames(int(np.count_nonzero(~packets.hidden)))
+    _check_complete(packets)
     fps = packets.fps
     if fps is None:
         raise UnusableVideoError(f"no frame rate: the header says {packets.rate} and the time stamps do not help")
-    limits.check_length(packets.n_frames, packets.n_frames / fps)
+    limits.check_seconds(packets.n_frames / fps)
     if first is None:
         raise UnusableVideoError("no picture can be decoded")
     limits.check_pixels(first.width, first.height)
@@ -154,11 +160,11 @@ def _pixel_aspect_ratio(stream: VideoStream) -> float:
     return ratio if 1 / _LONGEST_PIXEL <= ratio <= _LONGEST_PIXEL else 1.0
 
 
-def _check_complete(packets: PacketTable, limits: Limits) -> None:
+def _check_complete(packets: PacketTable) -> None:
     n_packets = packets.sizes.size
     if packets.n_frames == 0:
         raise UnusableVideoError("no frame: the video stream holds no packet that is shown")
-    if n_packets <= limits.max_frames and n_packets < LEAST_SHARE * packets.announced:
+    if n_packets < LEAST_SHARE * packets.announced:
         raise UnusableVideoError(f"truncated: the header announces {packets.announced} frames, {n_packets} are there")
     if packets.n_whole < LEAST_SHARE * packets.n_frames:
         raise UnusableVideoError(f"damaged: of {packets.n_frames} frames, {packets.n_whole} are whole")

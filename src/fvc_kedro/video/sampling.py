@@ -70,7 +70,7 @@ def frame_times(info: VideoInfo, packets: PacketTable | None) -> NDArray[np.floa
     return np.arange(info.n_frames) / info.fps if times_s is None else times_s
 
 
-# Of a time that is that of a cut, which belongs to the later stretch however its last bits are rounded.
+# Tolerance for rounding: a frame exactly at a cut belongs to the later stretch.
 _ROUNDING = 1e-6
 
 

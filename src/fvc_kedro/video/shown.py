@@ -1,6 +1,7 @@
 """Whether a packet shows a picture of its own.
 
-Some codecs have pictures that are only referred to, or that stand for dropped ones, and second fields.
+Some do not: their pictures are only referred to, stand for dropped ones, or are second fields. A packet of several
+pictures of which one is shown is shown.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ _MPEG4_PICTURE = b"\x00\x00\x01\xb6"
 _MPEG4_LAYERS = tuple(b"\x00\x00\x01" + bytes([number]) for number in range(0x20, 0x30))
 _START_CODE = b"\x00\x00\x01"
 _H264_SEQUENCE = 7
+_LONGEST_SLICE_HEADER = 40  # bytes, down to what is read
+_LONGEST_SEQUENCE = 1024
+_MOST_ZEROS = 32
 _H264_SLICES = frozenset({1, 2, 5})
 _H264_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 
@@ -43,7 +47,10 @@ def shown_reader(codec: str, extradata: bytes) -> ShowsPicture | None:
     """
     if codec == "mpeg4":
         return _Mpeg4(extradata).shows
-    return _H264(extradata).shows if codec == "h264" else _READERS.get(codec)
+    if codec == "h264":
+        reader = _H264(extradata)
+        return reader.shows if reader.may_have_fields else None
+    return _READERS.get(codec)
 
 
 def _vp8_shows(data: bytes) -> bool:
@@ -118,7 +125,7 @@ class _Mpeg4:
 
     def shows(self, data: bytes) -> bool:
         self._read_layer(data)
-        places = _places(_MPEG4_PICTURE, data)
+        places = list(_places(_MPEG4_PICTURE, data))
         n_coded = sum(self._is_coded(data[place + 4 : place + 16]) for place in places)
         if places and n_coded == 0:
             if self._n_packed == 0:
@@ -157,21 +164,27 @@ class _Mpeg4:
 
 
 class _H264:
-    """H.264 may code the two fields of a picture one by one; in some containers each is a packet."""
+    """H.264 may code the two fields of a picture one by one; in some files each is a packet."""
 
     def __init__(self, extradata: bytes) -> None:
         self._has_fields = False
         self._frame_number_bits = 0
         self._plane_bits = 0
         self._first_field: tuple[int, int] | None = None
-        self._is_byte_stream = not extradata.startswith(b"\x01")
-        if self._is_byte_stream:
+        # in MP4 and Matroska, units have their length in front, and the extra data begin with a version
+        self._length_bytes = (extradata[4] & 3) + 1 if extradata[:1] == b"\x01" and len(extradata) > 8 else 0
+        if self._length_bytes:
+            self._read_sequence(extradata[9:])
+        else:
             self._slice_header(extradata)
+
+    @property
+    def may_have_fields(self) -> bool:
+        """Whether there may be fields, as far as the extra data tell."""
+        return self._has_fields or not self._length_bytes
 
     def shows(self, data: bytes) -> bool:
         """Tell whether this is not the second field of the picture before: of other parity and equal number."""
-        if not self._is_byte_stream:  # but one whose packets have all fields of a picture
-            return True
         header = self._slice_header(data)
         field = None if header is None or not self._has_fields else self._field(header)
         is_second = field is not None and self._first_field == (field[0], 1 - field[1])
@@ -180,16 +193,25 @@ class _H264:
 
     def _slice_header(self, data: bytes) -> bytes | None:
         """Find the first slice, and read the parameters in front of it."""
-        place = data.find(_START_CODE)
-        while 0 <= place < len(data) - 4:
-            kind = data[place + 3] & 31
+        for start in self._units(data):
+            kind = data[start] & 31
             if kind in _H264_SLICES:
-                return data[place + 4 : place + 40]
-            following = data.find(_START_CODE, place + 3)
+                return data[start + 1 : start + _LONGEST_SLICE_HEADER]
             if kind == _H264_SEQUENCE:
-                self._read_sequence(data[place + 4 : following if following > 0 else len(data)])
-            place = following
+                self._read_sequence(data[start + 1 : start + _LONGEST_SEQUENCE])
         return None
+
+    def _units(self, data: bytes) -> Iterator[int]:
+        """Find where the units of a packet begin."""
+        if not self._length_bytes:
+            for place in _places(_START_CODE, data):
+                if place + 3 < len(data):
+                    yield place + 3
+            return
+        place = self._length_bytes
+        while place < len(data):
+            yield place
+            place += int.from_bytes(data[place - self._length_bytes : place], "big") + self._length_bytes
 
     def _read_sequence(self, data: bytes) -> None:
         bits = _Bits(_without_escapes(data))
@@ -264,17 +286,16 @@ class _Bits:
     def read_exponential(self) -> int:
         """Read a number in Exp-Golomb code."""
         zeros = 0
-        while self._left > 0 and not self.read(1):
+        while self._left > 0 and zeros < _MOST_ZEROS and not self.read(1):
             zeros += 1
         return (1 << zeros) - 1 + self.read(zeros)
 
 
-def _places(what: bytes, data: bytes) -> list[int]:
-    places, place = [], data.find(what)
+def _places(what: bytes, data: bytes) -> Iterator[int]:
+    place = data.find(what)
     while place >= 0:
-        places.append(place)
+        yield place
         place = data.find(what, place + 1)
-    return places
 
 
 _READERS: dict[str, ShowsPicture] = {"vp8": _vp8_shows, "vp9": _vp9_shows, "av1": _av1_shows}
