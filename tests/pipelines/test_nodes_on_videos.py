@@ -434,3 +434,35 @@ def test_the_search_of_the_final_detector_is_not_counted_among_those_of_the_fold
     rows = [(1, 1, "linear", 1.0, 0.6, 0.1, True, 12), (None, None, "linear", 1.0, 0.9, 0.1, True, 12)]
     figure = reporting.plot_grid(pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row"))
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.600\nchosen 1 times"]
+
+
+@pytest.mark.parametrize(("rotation", "shape", "aspect"), [(0, (48, 64), 45 / 64), (90, (64, 48), 64 / 45)])
+def test_thumbnails_are_turned_and_as_wide_as_players_show_them(rotation, shape, aspect):
+    videos = {f"{number}.mp4": video(number) for number in range(12)}
+    facts = {"rotation": pl.lit(rotation), "pixel_aspect_ratio": pl.lit(64 / 45)}
+    index = index_of(videos).with_columns(video_id=predictions()["video_id"], **facts)
+    figure = reporting.plot_verdicts(predictions(), index, videos, PARAMETERS["reporting"])
+    for axes in figure.axes:
+        assert axes.images[0].get_array().shape[:2] == shape
+        assert axes.get_aspect() == pytest.approx(aspect)
+
+
+class DamagedVideo:
+    """A video that lacks its second half."""
+
+    def __init__(self, whole):
+        self._whole = whole
+
+    def frames(self, indices=None):
+        wanted = list(range(20) if indices is None else indices)
+        yield from self._whole.frames([index for index in wanted if index < 10])
+        if min(wanted) >= 10:
+            raise UnusableVideoError("damaged")
+
+
+def test_a_thumbnail_of_a_damaged_video_is_of_a_whole_frame():
+    videos = {f"{number}.mp4": video(number) for number in range(12)}
+    index = index_of(videos).with_columns(video_id=predictions()["video_id"])
+    damaged = {name: DamagedVideo(one) for name, one in videos.items()}
+    figure = reporting.plot_verdicts(predictions(), index, damaged, PARAMETERS["reporting"])
+    assert all(len(axes.images) == 1 for axes in figure.axes)
