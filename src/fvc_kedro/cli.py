@@ -17,6 +17,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import configure_project, settings
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import find_kedro_project
 
 from fvc_kedro import __version__
 from fvc_kedro.configuration import configuration_folder, project_folder
@@ -179,9 +180,8 @@ def features() -> None:
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
     from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
-    project = project_folder() or Path.cwd()
     configure_project("fvc_kedro")
-    with KedroSession.create(project_path=project, conf_source=str(configuration_folder())) as session:
+    with KedroSession.create(conf_source=str(configuration_folder())) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
 
@@ -198,7 +198,7 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
     data_root : str, optional
         Folder that the results were written under.
     """
-    project = project_folder() or Path.cwd()
+    project = find_kedro_project(Path.cwd()) or Path.cwd()  # as a run takes it
     configure_project("fvc_kedro")
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(configuration_folder()),
