@@ -98,3 +98,30 @@ def test_a_run_below_any_folder_is_tracked_there(tmp_path, run_pipeline):
     assert (out / "mlflow.db").is_file()
     assert list((out / "mlartifacts").rglob("packages.txt"))
     assert {path.name for path in tmp_path.iterdir()} == {manifest.parent.name, out.name}
+
+
+@pytest.mark.parametrize(
+    "path", ["a #b", "a: b", "[1]", "{x}/a", "'q'", '"q"', "*x", "%20", "&x", "@x", "!x", "1e3", "on", "a=b"]
+)
+def test_a_path_in_params_is_taken_as_it_stands(tmp_path, monkeypatch, path):
+    given = params_of(monkeypatch, tmp_path, f"svm.n_folds=3, data_root={path}/out,svm.grid.C=[1]")
+    assert given == {"data_root": str(tmp_path / path / "out"), "svm": {"n_folds": 3, "grid": {"C": [1]}}}
+
+
+def params_of(monkeypatch, folder, text):
+    """What Kedro's run is given for a text after --params."""
+    given = {}
+    monkeypatch.setattr("fvc_kedro.cli.kedro_run.callback", lambda **options: given.update(options["params"]))
+    monkeypatch.setattr("fvc_kedro.cli.configuration_folder", lambda: REPOSITORY / "conf")
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(cli, ["run", "--params", text])
+    assert result.exit_code == 0, result.output
+    return given
+
+
+def test_a_comma_in_a_path_of_params_is_refused_with_the_remedy():
+    result = CliRunner().invoke(cli, ["run", "--params", "data_root=/x/a, b/out,svm.n_folds=3"])
+    assert result.exit_code == 2
+    assert "'b/out'" in result.output
+    assert "data_root" in result.output
+    assert "comma" in result.output
