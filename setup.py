@@ -22,6 +22,7 @@ class BuildWithConfiguration(build_py):
         shutil.copytree(
             CONFIGURATION, target, ignore=lambda folder, names: names if Path(folder).name == "local" else []
         )
+        (target / "local").mkdir(exist_ok=True)
         (target / "local" / ".gitkeep").touch()  # or Kedro would miss the environment
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import click
 from click.core import ParameterSource
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import configure_project, settings
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import find_kedro_project
 
 from fvc_kedro import __version__
 from fvc_kedro.configuration import configuration_folder, project_folder
@@ -35,7 +38,33 @@ def cli() -> None:
     """Commands of fvc_kedro."""
 
 
-@cli.command(params=kedro_run.params)
+def _read_params(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Read --params as Kedro does, but paths as they stand: read as YAML, one would end at `` #`` or be a list."""
+    from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
+
+    if not isinstance(value, str):
+        return _split_params(context, option, value)
+    paths: dict[str, str] = {}
+    others: list[str] = []
+    for item in map(str.strip, value.split(",")):
+        name, sign, path = (part.strip() for part in item.partition("="))
+        if sign and name in PATH_PARAMETERS:
+            paths[name] = path
+        elif item and not sign and paths:
+            context.fail(
+                f"--params: {item!r} is no parameter=value. If it belongs to a path ({', '.join(paths)}): a comma ends "
+                "one here, so take a path without, or write it into conf/local/globals.yml"
+            )
+        else:
+            others.append(item)
+    return _split_params(context, option, ",".join(others)) | paths
+
+
+_RUN_OPTIONS = [copy(option) for option in kedro_run.params]
+next(option for option in _RUN_OPTIONS if option.name == "params").callback = _read_params
+
+
+@cli.command(params=_RUN_OPTIONS)
 @click.pass_context
 def run(context: click.Context, /, **options: Any) -> Any:
     """Run the pipeline.
@@ -179,9 +208,8 @@ def features() -> None:
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
     from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
-    project = project_folder() or Path.cwd()
     configure_project("fvc_kedro")
-    with KedroSession.create(project_path=project, conf_source=str(configuration_folder())) as session:
+    with KedroSession.create(conf_source=str(configuration_folder())) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
 
@@ -198,7 +226,7 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
     data_root : str, optional
         Folder that the results were written under.
     """
-    project = project_folder() or Path.cwd()
+    project = find_kedro_project(Path.cwd()) or Path.cwd()  # as a run takes it
     configure_project("fvc_kedro")
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(configuration_folder()),

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from pathlib import Path
+from typing import Any
 
 import click
+from kedro.config import OmegaConfigLoader
 
 _PACKED = Path(__file__).parent / "conf"
+# A search, as a file of somebody else's above the working directory may be no TOML.
+_PROJECT = re.compile(rb"""^\s*package_name\s*=\s*["']fvc_kedro["']""", re.MULTILINE)
+
+
+class ConfigurationLoader(OmegaConfigLoader):
+    """Kedro's loader, which refuses a folder that it would take for a pattern.
+
+    Raises
+    ------
+    click.ClickException
+        If the path of the configuration has one of ``*``, ``?`` and ``[`` in it.
+    """
+
+    def __init__(self, conf_source: str, **arguments: Any) -> None:
+        if set("*?[") & set(str(conf_source)):
+            raise click.ClickException(
+                "Kedro takes *, ? and [ in the path of its configuration for a pattern, and may read that of another "
+                f"project: it is {str(conf_source)!r}. Move the project to a folder without them, or give --conf-source"
+            )
+        super().__init__(conf_source, **arguments)
 
 
 def project_folder() -> Path | None:
@@ -15,10 +37,8 @@ def project_folder() -> Path | None:
     here = Path.cwd()
     for folder in (here, *here.parents):
         settings = folder / "pyproject.toml"
-        if settings.is_file():
-            tools = tomllib.loads(settings.read_text(encoding="utf-8")).get("tool", {})
-            if tools.get("kedro", {}).get("package_name") == "fvc_kedro":
-                return folder
+        if settings.is_file() and _PROJECT.search(settings.read_bytes()):
+            return folder
     return None
 
 

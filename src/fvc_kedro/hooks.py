@@ -10,7 +10,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from fvc_kedro.parameters import ParameterError, check_parameters
+from fvc_kedro.parameters import check_parameters
 
 
 class MissingInputError(FileNotFoundError):
@@ -22,13 +22,7 @@ class ParametersHook:
 
     @hook_impl(tryfirst=True)  # before another hook uses them
     def after_context_created(self, context: KedroContext) -> None:
-        """Check where the configuration lies, then all parameters."""
-        conf_source = str(context.config_loader.conf_source)
-        if set("*?[") & set(conf_source):
-            raise ParameterError(
-                "Kedro takes *, ? and [ in the path of its configuration for a pattern, and may read that of another "
-                f"project: it is {conf_source!r}. Move the project to a folder without them, or give --conf-source"
-            )
+        """Check all parameters."""
         check_parameters(context.params)
 
 

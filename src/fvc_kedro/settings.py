@@ -1,5 +1,6 @@
 """Kedro's settings of the project."""
 
+from fvc_kedro.configuration import ConfigurationLoader
 from fvc_kedro.hooks import InputsHook, ParametersHook
 from fvc_kedro.tracking import TrackingHook
 
@@ -7,6 +8,7 @@ HOOKS = (ParametersHook(), InputsHook(), TrackingHook())
 # Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
 # Its releases spell its name differently.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
+CONFIG_LOADER_CLASS = ConfigurationLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

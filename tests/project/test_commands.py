@@ -250,7 +250,7 @@ def test_the_package_is_built_and_runs_elsewhere(tiny_corpus, tmp_path):
     copy = copy_project(tmp_path / "fvc")
     (copy / "src").rmdir()
     shutil.copytree(REPOSITORY / "src", copy / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
-    for name in ("README.md", "requirements.lock", "setup.py"):
+    for name in ("README.md", "requirements.lock", "setup.py", "MANIFEST.in"):
         shutil.copy(REPOSITORY / name, copy / name)
     (copy / "conf/local").mkdir(exist_ok=True)
     (copy / "conf/local/credentials.yml").write_text("secret: s3cret\n")
@@ -259,6 +259,11 @@ def test_the_package_is_built_and_runs_elsewhere(tiny_corpus, tmp_path):
     kedro(copy, "package")
     (wheel,) = (copy / "dist").glob("fvc_kedro-*.whl")
     assert list((copy / "dist").glob("conf-*.tar.gz"))
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", "released", "."], cwd=copy, capture_output=True, check=True
+    )
+    (released,) = (copy / "released").glob("fvc_kedro-*.whl")  # by way of the source archive
+    assert sorted(zipfile.ZipFile(released).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "installed")
@@ -295,6 +300,7 @@ def check_the_package_runs(installed, elsewhere, tiny_corpus):
     )
     assert done.returncode == 0, done.stderr
     assert "anonymous usage data" not in done.stdout + done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
     assert (elsewhere / "packed/02_intermediate/corpus_index.parquet").is_file()
     assert {path.name for path in elsewhere.iterdir()} == {"my corpus", "packed", "mlflow.db", "mlartifacts"}
     assert package("features").stdout.startswith("# Features")

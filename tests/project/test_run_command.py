@@ -85,17 +85,18 @@ def called_with(monkeypatch):
 def test_only_paths_of_the_command_line_change(called_with, tmp_path, monkeypatch):
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     monkeypatch.chdir(tmp_path)
+    run = ["run", "--conf-source", str(REPOSITORY / "conf")]  # as away from the project
     given = (
         "corpus_manifest=a/m.csv,evaluate_on=/b/m.csv,data_root=s3://c,fvc_root=../fvc,allow_outside=true,svm.seed=1"
     )
-    assert CliRunner().invoke(cli.cli, ["run", "--params", given]).exit_code == 0
+    assert CliRunner().invoke(cli.cli, [*run, "--params", given]).exit_code == 0
     here = Path.cwd()
     assert called_with["params"] == {
         **{"corpus_manifest": f"{here}/a/m.csv", "evaluate_on": "/b/m.csv", "data_root": "s3://c"},
         **{"fvc_root": f"{here}/../fvc", "allow_outside": True, "svm": {"seed": 1}},
     }
     (tmp_path / "run.yml").write_text("run: {params: {data_root: out}}")
-    assert CliRunner().invoke(cli.cli, ["run", "--config", "run.yml"]).exit_code == 0
+    assert CliRunner().invoke(cli.cli, [*run, "--config", "run.yml"]).exit_code == 0
     assert called_with["params"] == {"data_root": "out"}  # of the project
 
 

@@ -101,7 +101,7 @@ def test_mlflow_tells_nobody_that_it_is_used(project):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("folder", ["what?", "50%25", "a?b c"])
+@pytest.mark.parametrize("folder", ["what?", "50%25", "a?b c", "a?b=c"])
 def test_a_database_that_would_lie_elsewhere_is_refused_and_nothing_made(tmp_path, folder):
     with pytest.raises(ValueError, match="would lie elsewhere"):
         check_database(f"sqlite:///{tmp_path}/{folder}/mlflow.db")

@@ -76,14 +76,14 @@ def check_database(address: str) -> None:
 
 
 def _make_folder_of(path: str) -> None:
-    place, mark, query = path.rpartition("?")
-    is_cut = mark and "=" not in query
+    place, mark, query = path.partition("?")
+    is_cut = mark and ("=" not in query or "/" in query)
     if is_cut or unquote(path) != path:
         raise ValueError(
             f"the database would lie elsewhere than at {path!r}, as ? and % are special in its address: take a "
             "data_root without them, or another store (server.mlflow_tracking_uri in mlflow.yml)"
         )
-    Path(place or path).parent.mkdir(parents=True, exist_ok=True)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
