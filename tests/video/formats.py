@@ -497,7 +497,7 @@ def _hidden() -> Iterator[tuple[str, str, str, Make, Shown]]:
     expected = Shown(shown, [40 * number for number in shown], 2400)
     for container in ("webm", "mkv"):
         for codec, bit in (("libvpx", 0b10000), ("libvpx-vp9", 0b10)):
-            # of frames that refer to no other, more need not be changed
+            # all are keyframes, whose headers have nothing else that depends on the bit
             make = repacked(hide_some(bit), codec=codec, numbers=range(60), options={"g": "1"})
             yield container, codec, oddity, make, expected
         make = repacked(cut_between_frames, codec="libsvtav1", numbers=range(60))

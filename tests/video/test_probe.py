@@ -4,7 +4,7 @@ import struct
 import av
 import numpy as np
 import pytest
-from formats import Stream, plain, write
+from formats import Stream, plain, sound_alone, write
 
 from clips import write_clip
 from fvc_kedro.video import Limits, UnusableVideoError, VideoFile, probe
@@ -96,13 +96,7 @@ def test_a_file_cut_before_its_index_cannot_be_opened(clip):
 
 def test_sound_alone_is_no_video(tmp_path):
     path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=48000)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 48000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    sound_alone(path)
     with pytest.raises(UnusableVideoError, match="no video stream: the file holds only audio"):
         probe(path)
 

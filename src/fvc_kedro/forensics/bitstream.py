@@ -68,7 +68,7 @@ def packet_features(packets: PacketTable, first: int, last: int, n_pixels: int) 
     dict
         A value for each name in ``FEATURES``, NaN where there is none.
     """
-    numbers = np.cumsum(packets.shown) - 1 if packets.frame_numbers is None else packets.frame_numbers
+    numbers = packets.counted_numbers
     here = (numbers >= first) & (numbers < last)
     inside = packets.shown & here
     reordered = numbers < np.maximum.accumulate(numbers)

@@ -97,14 +97,13 @@ class _Plan:
         self._count = 0
         self._is_damaged = False
         # as lists, in which single numbers are found faster than in arrays
-        self._numbers = None if packets.frame_numbers is None else packets.frame_numbers.tolist()
+        self._is_timed = packets.frame_numbers is not None
+        self._numbers = packets.counted_numbers.tolist()
         self._starts = None if packets.starts is None else [array.tolist() for array in packets.starts]
         times_s = packets.frame_times_s
         self._times_s = [0.0] * packets.n_frames if times_s is None else times_s.tolist()
         self._shown = packets.shown.tolist()
-        numbers = np.cumsum(packets.shown) - 1 if packets.frame_numbers is None else packets.frame_numbers
-        self._order = numbers.tolist()
-        self._damaged = set(numbers[packets.damaged & packets.shown].tolist())
+        self._damaged = set(packets.counted_numbers[packets.damaged & packets.shown].tolist())
         self._keys = np.flatnonzero(packets.keyframes)
         self._recent: list[int] = []  # packets of the pictures that came since the last keyframe
         self.resume_at = 0
@@ -116,7 +115,7 @@ class _Plan:
 
     def needs_picture_of(self, packet_number: int) -> bool:
         """Whether the picture of a packet is wanted for itself."""
-        return self._numbers is None or self._numbers[packet_number] in self._wanted
+        return not self._is_timed or self._numbers[packet_number] in self._wanted
 
     def stamp(self, packet: av.Packet, number: int) -> None:
         """Write its number on a packet, which the decoder passes on to the picture.
@@ -128,8 +127,8 @@ class _Plan:
     def note_damage(self, number: int) -> None:
         """Leave out the frame of a packet that cannot be decoded, and those up to the next keyframe."""
         following = np.searchsorted(self._keys, number, side="right")
-        stop = self._keys[following] if following < self._keys.size else len(self._order)
-        self._damaged.update(self._order[number:stop])
+        stop = self._keys[following] if following < self._keys.size else len(self._numbers)
+        self._damaged.update(self._numbers[number:stop])
 
     def place(self, picture: av.VideoFrame) -> Frame | None:
         """Take in a decoded picture; return it as a frame if it is whole and wanted."""
@@ -151,11 +150,11 @@ class _Plan:
         packet = picture.pts
         if packet is None:
             return None
-        if self._numbers is not None:
+        if self._is_timed:
             return int(self._numbers[packet])
         # without times, pictures are counted as they come, anew from every keyframe, as some may be lost
         if picture.key_frame:
-            self._count = self._order[packet] + sum(other > packet for other in self._recent)
+            self._count = self._numbers[packet] + sum(other > packet for other in self._recent)
             self._recent = []
         self._recent.append(packet)
         self._count += 1

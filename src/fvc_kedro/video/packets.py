@@ -104,6 +104,11 @@ class PacketTable:
             return None
         return np.searchsorted(np.sort(self.times[self.shown]), self.times)
 
+    @property
+    def counted_numbers(self) -> NDArray[np.intp]:
+        """The same or, where the times do not tell it, the number in decoding order."""
+        return np.cumsum(self.shown) - 1 if self.frame_numbers is None else self.frame_numbers
+
     @cached_property
     def starts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
         """Number of the frame that each keyframe shows, increasing, and the number of its packet.
