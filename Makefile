@@ -3,21 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SUMMARY := data/08_reporting/summary.json
-SOURCES := $(shell find src conf data/01_raw/sample/clips -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
 .PHONY: run test fuzz lock clean
-# A run that fails half way leaves no summary that would pass for one that is done.
-.DELETE_ON_ERROR:
 
-# Make the sample corpus and run the whole default pipeline on it; what is up to date is left as it is.
-run: $(SUMMARY)
-	@$(BIN)/kedro results
-
-$(SUMMARY): $(VENV)/.runtime $(SOURCES)
-	$(BIN)/kedro run --pipelines sample_corpus
-	$(BIN)/kedro run
-	@touch $@
+# Make the sample corpus, run the whole default pipeline on it and print the results; those that are up to date are only printed.
+run: $(VENV)/.runtime
+	@$(BIN)/kedro results --current || $(BIN)/kedro run --pipelines demo
 
 # Everything that guards the project.
 test: $(VENV)/.test
@@ -35,14 +26,15 @@ fuzz: $(VENV)/.test
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, {sys.executable} is {sys.version.split()[0]}: make PYTHON=/path/to/python3.12")'
+	@echo 'installing into $(VENV): some minutes, 2.4 GB'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --requirement requirements.lock
+	$(PIP) install --progress-bar on --requirement requirements.lock
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || $(MAKE) --no-print-directory headless-opencv
 	$(PIP) install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime requirements-dev.lock
-	$(PIP) install --quiet --requirement requirements-dev.lock
+	$(PIP) install --progress-bar on --requirement requirements-dev.lock
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || $(MAKE) --no-print-directory headless-opencv
 	@touch $@
 
@@ -59,7 +51,8 @@ lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-header --no-annotate --constraint requirements.lock --quiet --output-file requirements-dev.lock
 
-# Remove the environment and all results, but not the clips.
+# Remove what the project has made, after naming it and asking: results, environment and MLflow's records. make clean YES=--yes asks nothing.
 clean:
+	@test -x $(BIN)/kedro || { echo 'there is no $(VENV): kedro clean, which knows what a run has made, cannot be asked'; exit 1; }
+	$(BIN)/kedro clean $(YES)
 	rm -rf $(VENV) mlflow.db mlartifacts
-	git clean -fdxq data

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -18,11 +18,14 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import configure_project, settings
 from kedro.framework.session import KedroSession
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 
 from fvc_kedro import __version__
 from fvc_kedro.configuration import configuration_folder, project_folder
+
+if TYPE_CHECKING:
+    from fvc_kedro.results import Results
 
 ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
 DATA_ROOT = click.option(
@@ -76,7 +79,11 @@ def run(context: click.Context, /, **options: Any) -> Any:
     if options.get("conf_source") is None and project_folder() is None:
         options["conf_source"] = str(configuration_folder())
     with _errors_as_messages():
-        return kedro_run.callback(**options)  # type: ignore[misc]
+        outcome = kedro_run.callback(**options)  # type: ignore[misc]
+    data_root = options["params"].get("data_root")
+    configuration = _configuration(options["env"], data_root, options["conf_source"])
+    click.echo(_results(configuration, data_root).text_of_last_run())
+    return outcome
 
 
 def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
@@ -116,13 +123,14 @@ def _message(error: BaseException | None) -> str | None:
     from fvc_kedro.execution import DeadWorkerError  # noqa: PLC0415
     from fvc_kedro.hooks import MissingInputError  # noqa: PLC0415
     from fvc_kedro.learning.folds import TooFewGroupsError  # noqa: PLC0415
+    from fvc_kedro.lineage_hook import BusyError, StaleInputError  # noqa: PLC0415
     from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
     from fvc_kedro.pipelines.ingestion.nodes import ManifestError  # noqa: PLC0415
     from fvc_kedro.pipelines.training_rows import TrainingDataError  # noqa: PLC0415
     from fvc_kedro.tracking.hook import TrackingError  # noqa: PLC0415
 
     written = (
-        *(FileError, DeadWorkerError, ManifestError, MissingInputError, ParameterError),
+        *(BusyError, FileError, DeadWorkerError, ManifestError, MissingInputError, ParameterError, StaleInputError),
         *(TooFewGroupsError, TrackingError, TrainingDataError),
     )
     if isinstance(error, written):
@@ -131,15 +139,44 @@ def _message(error: BaseException | None) -> str | None:
 
 
 @cli.command()
+@click.option(
+    "--current",
+    is_flag=True,
+    help="Print them only if a run with the present code and configuration would give the same; else say why not and "
+    "exit with 1.",
+)
 @ENV
 @DATA_ROOT
-def results(env: str | None, data_root: str | None) -> None:
-    """Print the headline figures of the last run and where its results lie."""
-    entry = catalog_entry("evaluation_summary", env, data_root)
-    dataset = AbstractDataset.from_config("evaluation_summary", entry)
-    if not dataset.exists():
+def results(current: bool, env: str | None, data_root: str | None) -> None:
+    """Print the headline metrics, what they were made from, and where the results lie.
+
+    What is out of date, missing or made by other code is marked, with the command that renews it.
+    """
+    from fvc_kedro.lineage import flatten  # noqa: PLC0415 - other commands need no records
+
+    configuration = _configuration(env, data_root)
+    found = _results(configuration, data_root)
+    if current:
+        reasons = found.why_not_current(flatten(configuration["parameters"]))
+        if reasons:
+            more = f" and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
+            click.echo(f"not up to date: {reasons[0]}{more}")
+            click.get_current_context().exit(1)
+    elif not found.has_summary:
         raise click.ClickException("there are no results yet: run kedro run first")
-    click.echo(headline(dataset.load(), Path(entry["filepath"]).parent.parent))
+    click.echo(found.text())
+
+
+def _results(configuration: Mapping[str, Any], data_root: str | None) -> Results:
+    from fvc_kedro.results import Results  # noqa: PLC0415 - other commands show no results
+
+    project = _project()
+    places = {
+        name: project / place
+        for name, entry in configuration["catalog"].items()
+        if not name.startswith("_") and (place := entry.get("filepath") or entry.get("path"))
+    }
+    return Results(places, data_root)
 
 
 @cli.command()
@@ -185,6 +222,7 @@ def sql(
             "input, --question NAME, --file PATH or --list"
         )
     try:
+        _warn_of_marks(env, data_root)
         if listing:
             click.echo(database.describe(path), nl=False)
             return
@@ -200,6 +238,12 @@ def sql(
         raise click.ClickException(str(error)) from error
     except UnicodeError as error:
         raise click.ClickException(f"the query is not text in UTF-8: {error}") from error
+
+
+def _warn_of_marks(env: str | None, data_root: str | None) -> None:
+    """Say on standard error what of the database is out of date, so that the answer stays clean."""
+    for mark in _results(_configuration(env, data_root), data_root).marks():
+        click.echo(f"warning: {mark}", err=True)
 
 
 @cli.command()
@@ -226,66 +270,23 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
     data_root : str, optional
         Folder that the results were written under.
     """
-    project = find_kedro_project(Path.cwd()) or Path.cwd()  # as a run takes it
+    entry: dict[str, Any] = _configuration(env, data_root)["catalog"][name]
+    return entry | {"filepath": str(_project() / entry["filepath"])}
+
+
+def _configuration(env: str | None, data_root: str | None, conf_source: str | None = None) -> Mapping[str, Any]:
     configure_project("fvc_kedro")
     loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=str(configuration_folder()),
+        conf_source=conf_source or str(configuration_folder()),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params={"data_root": data_root} if data_root else {},
         **settings.CONFIG_LOADER_ARGS,
     )
     try:
-        entry: dict[str, Any] = loader["catalog"][name]
+        return {name: loader[name] for name in ("catalog", "parameters")}
     except MissingConfigException as error:
         raise click.ClickException(str(error)) from error
-    return entry | {"filepath": str(project / entry["filepath"])}
 
 
-def headline(summary: dict[str, Any], place: Path) -> str:
-    """Lay out the headline figures of a run.
-
-    Parameters
-    ----------
-    summary : dict
-        The dataset ``evaluation_summary``.
-    place : Path
-        Folder of all results.
-    """
-    interval = "no interval: too few groups"
-    if summary["roc_auc_low"] is not None:
-        interval = f"95 % interval {summary['roc_auc_low']:.3f} to {summary['roc_auc_high']:.3f}, over groups"
-    test = f"share of {summary['n_permutations']:.0f} permutations that do as well as the first repeat"
-    warnings = []
-    if summary["few_groups"]:
-        warnings.append("! few groups: go by the permutation test rather than the interval")
-    if summary["metadata_tell"] and not summary["metadata_separate"]:
-        warnings.append("! metadata alone carry part of the answer")
-    if summary["metadata_separate"]:
-        warnings.append("! this corpus can be solved without looking at a pixel: metadata alone separate the classes")
-    if summary["searched_on_test_videos"]:
-        warnings.append("! optimistic: C and kernel were searched on the test videos too (svm.search.mode is global)")
-    return "\n".join(
-        [
-            "",
-            f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
-            f"drawn {summary['n_repeats']:.0f} times ({summary['n_rejected']:.0f} rejected, "
-            f"{summary['n_failed']:.0f} failed)",
-            f"  AUC       {_figure(summary['roc_auc'])}   ({interval})",
-            f"  in groups {_figure(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
-            f"  p-value   {_figure(summary['roc_auc_p_value'])}   ({test})",
-            f"  metadata  {_figure(summary['metadata_roc_auc'])}   (best AUC without looking at a pixel)",
-            f"  F1        {_figure(summary['f1_score'])}   (always fake: {_figure(summary['f1_always_fake'])})",
-            f"  accuracy  {_figure(summary['accuracy'])}",
-            *warnings,
-            "",
-            f"report       {place / '08_reporting' / 'report.html'}",
-            f"features     {place / '04_feature' / 'features_metadata.parquet'}",
-            f"fold models  {place / '06_models' / 'svm'}/fold_N/model.joblib, metrics.json beside each",
-            f"detector     {place / '06_models' / 'svm' / 'final' / 'model.joblib'}",
-            f"plots        {place / '08_reporting'}",
-        ]
-    )
-
-
-def _figure(value: float | None) -> str:
-    return "  -  " if value is None else f"{value:.3f}"
+def _project() -> Path:
+    return find_kedro_project(Path.cwd()) or Path.cwd()  # as a run takes it

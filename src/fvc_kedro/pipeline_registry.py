@@ -15,7 +15,11 @@ from fvc_kedro.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name every pipeline; ``__default__`` is all that a labelled corpus goes through."""
+    """Name every pipeline.
+
+    ``__default__`` is all that a labelled corpus goes through; ``demo`` makes the sample corpus and does
+    the same with it.
+    """
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "feature_engineering": feature_engineering.create_pipeline(),
@@ -24,9 +28,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
+    default = sum(stages.values(), Pipeline([]))
+    sample = {"corpus_manifest": "sample_manifest", "corpus_videos": "demo_videos"}
     return {
         "sample_corpus": sample_corpus.create_pipeline(),
         **stages,
         "cross_corpus": cross_corpus.create_pipeline(),
-        "__default__": sum(stages.values(), Pipeline([])),
+        "demo": sample_corpus.create_pipeline()
+        + Pipeline(default, inputs=sample, prefix_datasets_with_namespace=False),
+        "__default__": default,
     }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from kedro_datasets.partitions import PartitionedDataset
+
+from fvc_kedro.datasets.model_file import digest_file
 
 _PREFIX = "fold_"
 
@@ -21,13 +24,20 @@ class FoldPartitionsDataset(PartitionedDataset):
         partitions: list[str] = super()._list_partitions()
         return [path for path in partitions if self._path_to_partition(path).startswith(_PREFIX)]
 
+    @property
+    def content_files(self) -> list[Path]:
+        """The files that tell the content."""
+        return [Path(path) for path in self._list_partitions()]
+
     def save(self, data: dict[str, Any]) -> None:
         """Write the partitions, then remove the folds of this suffix that are not among them."""
         super().save(data)
         kept = {self._filesystem._strip_protocol(self._partition_to_path(name)) for name in data}
         for path in self._list_partitions():
             if path not in kept:
-                self._filesystem.rm(path)
+                for file in (path, str(digest_file(Path(path)))):
+                    if self._filesystem.exists(file):
+                        self._filesystem.rm(file)
                 folder = self._filesystem._parent(path)
                 if not self._filesystem.ls(folder):
                     self._filesystem.rmdir(folder)

@@ -34,8 +34,9 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
     """Makes the videos of a batch of recipes, in parallel, each in one decode-transform-encode stream.
 
     A video already made by the same recipe is left as it is; one whose id is no longer in the batch is
-    removed. Beside each ``<video_id>.mp4`` lies a ``<video_id>.json`` that tells its recipe, its content
-    hash and its container facts, so that a thousand copies need not be opened to be described.
+    removed. Videos that the dataset has not made are never touched. Beside each ``<video_id>.mp4`` lies a
+    ``<video_id>.json`` that tells its recipe, its content hash and its container facts, so that a thousand copies need
+    not be opened to be described.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
             for name, recipe in data.recipes.items()
             if not self._is_made(name, keys[name])
         }
-        for name in tasks:
-            self._note(name).unlink(missing_ok=True)
+        for name in tasks:  # the note first, so that what a killed run leaves is known as ours
+            write_json(self._note(name), {"key": keys[name]})
             self._video(name).unlink(missing_ok=True)
         failures: dict[str, str] = {}
         for name, outcome in run_tasks(tasks, data.execution, data.description):
@@ -66,7 +67,8 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
                 write_json(self._note(name), {"key": keys[name]} | outcome.value)
             else:
                 failures[name] = outcome.failure
-        write_json(self._contents, {"videos": sorted(set(data.recipes) - set(failures)), "failures": failures})
+        made = {name: read_json(self._note(name))["sha256"] for name in data.recipes if name not in failures}
+        write_json(self._contents, {"videos": made, "failures": failures})
 
     def load(self) -> Outcomes[MadeVideo]:
         contents = read_json(self._contents)
@@ -75,6 +77,11 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
     def _load_video(self, name: str) -> MadeVideo:
         note = read_json(self._note(name))
         return MadeVideo(self._video(name), VideoInfo(**note["info"]), note["sha256"])
+
+    @property
+    def content_files(self) -> list[Path]:
+        """The files that tell the content."""
+        return [self._contents]
 
     @property
     def _contents(self) -> Path:
@@ -94,9 +101,10 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
         return bool(noted["key"] == key and noted.get("bytes") == video.stat().st_size and "info" in noted)
 
     def _remove_others(self, names: set[str]) -> None:
-        for file in [*self._path.glob("*.mp4"), *self._path.glob("*.json")]:
-            if file.stem not in names:
-                file.unlink()
+        for note in self._path.glob("*.json"):  # a video without one is somebody else's
+            if note.stem not in names and "key" in read_json(note):
+                self._video(note.stem).unlink(missing_ok=True)
+                note.unlink()
 
     def _exists(self) -> bool:
         return self._contents.exists()

@@ -91,6 +91,11 @@ class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record
         return tuple(part for part, key in measurement.keys.items() if not self._file(key).exists())
 
     @property
+    def content_files(self) -> list[Path]:
+        """The files that tell the content: records are named by all that they depend on."""
+        return [self._contents]
+
+    @property
     def _contents(self) -> Path:
         return self._path / "contents.json"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from fvc_kedro import learning
 from fvc_kedro.datasets.json_file import read_json, write_json
+from fvc_kedro.datasets.model_file import read_model, write_model
 from fvc_kedro.execution import Execution, Task, run_all
 from fvc_kedro.learning.cross_validation import cross_validate
 from fvc_kedro.learning.detector import VideoDetector
@@ -154,17 +154,18 @@ class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
     def _read(self, key: str) -> Result | None:
         """Read the results of a trial; None where they are not there or a full disk or power cut has damaged them."""
         try:
-            stored_key, result = joblib.load(self._file(key))
-        except Exception:  # whatever a damaged pickle raises
+            stored_key, result = read_model(self._file(key))
+        except Exception:  # not there, not written by a run, or whatever a damaged pickle raises
             return None
         return result if stored_key == key else None
 
     def _write(self, key: str, result: Result) -> None:
-        file = self._file(key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial_file = file.with_suffix(f".{os.getpid()}.partial")
-        joblib.dump((key, result), partial_file)
-        partial_file.replace(file)
+        write_model(self._file(key), (key, result))
+
+    @property
+    def content_files(self) -> list[Path]:
+        """The files that tell the content."""
+        return [self._contents]
 
     @property
     def _contents(self) -> Path:

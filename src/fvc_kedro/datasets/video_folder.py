@@ -106,6 +106,12 @@ class VideoFolderDataset(AbstractDataset[None, VideoFolder]):
     def save(self, data: None) -> None:
         raise NotImplementedError("the videos of a corpus are read, never written")
 
+    @property
+    def content_files(self) -> list[Path]:
+        """The videos of a folder; none beside a manifest, as the digests of its videos stand in corpus_index."""
+        folder = self._filepath
+        return [folder / path for path in VideoFolder(folder)] if folder.is_dir() else []
+
     def _exists(self) -> bool:
         return self._filepath.exists()
 

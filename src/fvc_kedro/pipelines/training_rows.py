@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import joblib
 import numpy as np
 import polars as pl
 
@@ -73,28 +72,6 @@ def experts_of(parameters: SvmParameters, columns: Sequence[str]) -> dict[str, l
     if "scaled" in parameters.feature_sets:
         experts[SCALED_EXPERT] = [name for name in columns if name.startswith("scaled_")]
     return experts
-
-
-def check_trained_with(
-    training_table: pl.DataFrame, folds: pl.DataFrame, detector: VideoDetector, parameters: SvmParameters
-) -> None:
-    """Check that the detector was trained with these parameters, so that no report shows two experiments.
-
-    Raises
-    ------
-    TrainingDataError
-        Naming what differs.
-    """
-    wanted = detector_of(parameters, training_table.columns, len(training_table)).get_params()
-    found = detector.get_params() | {"prevalence": None}
-    differing = [name for name in wanted if joblib.hash(wanted[name]) != joblib.hash(found.get(name))]
-    if not draw_folds(videos_of(training_table), parameters).equals(folds):
-        differing.append("folds")
-    if differing:
-        raise TrainingDataError(
-            f"svm_training ran with other parameters or on other features ({', '.join(differing)} differ): "
-            "kedro run --pipelines svm_training,evaluation,reporting"
-        )
 
 
 def is_too_large(training_table: pl.DataFrame, max_rows: int, what: str) -> bool:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import draw_groups, judge_videos
-from fvc_kedro.parameters import EvaluationParameters, SvmParameters
+from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.measuring import video_table
 from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
 from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of
@@ -38,9 +38,19 @@ def judge_other_corpus(
     corpus_index: pl.DataFrame,
     training_table: pl.DataFrame,
     svm_detector: VideoDetector,
-    svm: dict[str, Any],
+    unit: str,
 ) -> pl.DataFrame:
     """Score the videos of another corpus.
+
+    Parameters
+    ----------
+    other_segment_features, other_index : DataFrame
+        Of the other corpus.
+    corpus_index, training_table : DataFrame
+        Of the corpus that the detector was trained on.
+    svm_detector : VideoDetector
+    unit : str
+        What the detector was trained on: ``segment`` or ``video``.
 
     Returns
     -------
@@ -54,8 +64,7 @@ def judge_other_corpus(
     TrainingDataError
         If the detector needs features that were not measured on the other corpus, or no video was.
     """
-    by_video = SvmParameters.model_validate(svm).unit == "video"
-    units = video_table(other_segment_features) if by_video else other_segment_features
+    units = video_table(other_segment_features) if unit == "video" else other_segment_features
     missing = sorted(set(svm_detector.feature_names_in_) - set(units.columns))
     if missing:
         raise TrainingDataError(

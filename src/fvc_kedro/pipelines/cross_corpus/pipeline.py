@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
                 "corpus_index",
                 "training_table",
                 "svm_detector",
-                "params:svm",
+                "params:svm.unit",
             ],
             outputs="other_predictions",
             name="judge_other_corpus",

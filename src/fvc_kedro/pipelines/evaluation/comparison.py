@@ -21,11 +21,10 @@ from fvc_kedro.learning.candidates import (
 )
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS, draw_groups, holm, judge_videos, mcnemar_test
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
-    check_trained_with,
     groups_of,
     labels_of,
     rows_of,
@@ -116,7 +115,6 @@ def plan_comparison(
     corpus_index: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
-    svm: dict[str, Any],
     execution: dict[str, Any],
 ) -> TrialBatch:
     """Ask for the cross-validation of every method but the detector on every repeat of the folds.
@@ -125,13 +123,7 @@ def plan_comparison(
     -------
     TrialBatch
         Trials about their ``method`` and ``repeat``.
-
-    Raises
-    ------
-    TrainingDataError
-        If the detector was trained with other parameters.
     """
-    check_trained_with(training_table, folds, svm_detector, SvmParameters.model_validate(svm))
     seed, every_column = svm_detector.seed, svm_detector.columns
     facts = metadata_table(corpus_index, videos_of(training_table))
     metadata = facts.columns[len(KEY_COLUMNS) :]
@@ -244,22 +236,6 @@ def compare_methods(method_predictions: pl.DataFrame, evaluation: dict[str, Any]
         schema=TEST_SCHEMA,
         orient="row",
     )
-
-
-def check_same_predictions(oof_predictions: pl.DataFrame, method_predictions: pl.DataFrame) -> None:
-    """Check that what was evaluated is what was trained last, so that no report shows two experiments.
-
-    Raises
-    ------
-    TrainingDataError
-        Naming the pipelines to run.
-    """
-    columns = ["repeat", "video_id", "fold", "probability"]
-    evaluated = method_predictions.filter(method=DETECTOR).select(columns).sort(columns)
-    if not oof_predictions.select(columns).sort(columns).equals(evaluated):
-        raise TrainingDataError(
-            "the models of 06_models are not those that were evaluated: kedro run --pipelines evaluation,reporting"
-        )
 
 
 def _called(probability: NDArray[np.float64]) -> NDArray[np.int64]:

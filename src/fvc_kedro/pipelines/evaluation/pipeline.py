@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=plan_comparison,
-                inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:svm", "params:execution"],
+                inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:execution"],
                 outputs="comparison_trials",
                 name="cross_validate_baselines",
             ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
-from fvc_kedro.pipelines.evaluation.comparison import check_same_predictions
+from fvc_kedro.lineage import Lineage
 
 # Every parquet entry of the catalog: each is a table of its own name.
 TABLES = (
@@ -34,20 +36,46 @@ TABLES = (
     "mistakes",
 )
 RESULTS = "results"
+LINEAGE = "lineage"
+LINEAGE_SCHEMA = dict.fromkeys(
+    (
+        *("dataset", "pipeline", "node", "run", "started", "command", "git_commit"),
+        *("fingerprint", "sha256", "changed_parameters", "made_from"),
+    ),
+    pl.String,
+)
 
 
-def gather_tables(**tables: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Gather all tables by name, with ``results``: the metrics of every fold of every repeat.
+def gather_tables(lineage: Lineage, **tables: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Gather all tables by name, with ``results``, the metrics of every fold of every repeat, and ``lineage``.
 
     Parameters
     ----------
+    lineage : Lineage
     **tables : DataFrame
         Every table of ``TABLES``.
-
-    Raises
-    ------
-    TrainingDataError
-        If what was evaluated is not what was trained last.
     """
-    check_same_predictions(tables["oof_predictions"], tables["method_predictions"])
-    return tables | {RESULTS: tables["cv_metrics"]}
+    return tables | {RESULTS: tables["cv_metrics"], LINEAGE: lineage_table(lineage)}
+
+
+def lineage_table(lineage: Lineage) -> pl.DataFrame:
+    """Lay out what every dataset was made from: a row a dataset, sorted by its name."""
+    rows = []
+    for name, record in sorted(lineage.records.items()):
+        run = lineage.run_of(name)
+        rows.append(
+            {
+                "dataset": name,
+                "pipeline": record.pipeline,
+                "node": record.node,
+                "run": record.run,
+                "started": run and run.started,
+                "command": run and run.command,
+                "git_commit": run and run.commit,
+                "fingerprint": record.fingerprint,
+                "sha256": record.content.digest,
+                "changed_parameters": json.dumps(record.changed_parameters),
+                "made_from": json.dumps(sorted(record.inputs)),
+            }
+        )
+    return pl.DataFrame(rows, schema=LINEAGE_SCHEMA)

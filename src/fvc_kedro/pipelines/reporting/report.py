@@ -12,8 +12,9 @@ from jinja2 import Environment, StrictUndefined
 
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
+from fvc_kedro.lineage import Lineage
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
-from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS, check_same_predictions
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.training_rows import stated
 
@@ -67,6 +68,7 @@ def write_report(
     detector: VideoDetector,
     plots: Mapping[str, bytes],
     parameters: Mapping[str, Any],
+    lineage: Lineage,
 ) -> str:
     """Write the report.
 
@@ -82,18 +84,14 @@ def write_report(
         PNG files by the names in ``PLOTS``.
     parameters : mapping
         The groups ``svm``, ``evaluation`` and ``reporting``.
+    lineage : Lineage
+        What the tables, the summary, the detector and the plots were made from.
 
     Returns
     -------
     str
         HTML with all pictures in it.
-
-    Raises
-    ------
-    TrainingDataError
-        If what was evaluated is not what was trained last.
     """
-    check_same_predictions(tables["oof_predictions"], tables["method_predictions"])
     svm = SvmParameters.model_validate(parameters["svm"])
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
@@ -122,8 +120,20 @@ def write_report(
         detector=detector,
         left_out_one_by_one=summary["n_folds"] == corpus["n_groups"],
         absent=[name for name in METHODS if name not in set(tables["method_comparison"]["method"])],
+        origin=_origin(lineage),
         reached=next((row for row in tables["thresholds"].to_dicts() if row["threshold"] is not None), None),
     )
+
+
+def _origin(lineage: Lineage) -> dict[str, Any]:
+    """Gather which runs made what the page shows, and what of it does not fit the rest."""
+    shown = (*REPORT_TABLES, *PLOTS, "evaluation_summary", "svm_detector")
+    return {
+        "fingerprint": lineage.records["evaluation_summary"].fingerprint,
+        "runs": lineage.runs_behind(*shown),
+        "changed_parameters": lineage.changed_parameters(*(name for name in shown if name in lineage.records)),
+        "findings": [finding.text for finding in lineage.findings(*shown)],
+    }
 
 
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
@@ -260,4 +270,5 @@ def assemble_report(**inputs: Any) -> str:
         inputs["svm_detector"],
         {name: inputs[name] for name in PLOTS},
         {name: inputs[name] for name in ("svm", "evaluation", "reporting")},
+        inputs["lineage"],
     )

@@ -1,0 +1,113 @@
+"""The records of what the results under a folder were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from fvc_kedro.datasets.json_file import read_json, write_json
+from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord, code_digest
+
+
+class LineageDataset(AbstractDataset[None, Lineage]):
+    """Loads the :class:`~fvc_kedro.lineage.Lineage` of the results; a run writes it record by record.
+
+    Each dataset and each run has a JSON file of its own. Files under the folder above are named relative to it, so that
+    the results can be moved or sent as a whole.
+
+    Parameters
+    ----------
+    path : str
+        Folder of the records, in the folder that the results are written under.
+    metadata : dict, optional
+        For plugins.
+    """
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(path)
+        self.metadata = metadata
+
+    @property
+    def root(self) -> Path:
+        """The folder that the results are written under."""
+        return self._path.parent
+
+    def load(self) -> Lineage:
+        """Read all records, and look at the files that they name."""
+        records = {file.stem: self._read_dataset(read_json(file)) for file in sorted(self._path.glob("*.json"))}
+        runs = {file.stem: RunRecord(**read_json(file)) for file in sorted(self._runs.glob("*.json"))}
+        contents = {name: _now(record.content) for name, record in records.items()}
+        sources = {
+            (name, given): _now(content)
+            for name, record in records.items()
+            for given, content in record.inputs.items()
+            if content.files
+        }
+        code = {module: code_digest(module) for module in {record.module for record in records.values()}}
+        return Lineage(records, runs, contents, sources, code)
+
+    def save(self, data: None) -> None:
+        raise NotImplementedError("records are written one by one, as a run saves its datasets")
+
+    def save_record(self, dataset: str, record: DatasetRecord) -> None:
+        """Write the record of a dataset."""
+        inputs = {name: self._to_json(content) for name, content in record.inputs.items()}
+        write_json(
+            self._path / f"{dataset}.json",
+            asdict(record) | {"inputs": inputs, "content": self._to_json(record.content)},
+        )
+
+    def save_run(self, record: RunRecord) -> None:
+        """Write the record of a run, and remove those of runs of which no result is left."""
+        used = {read_json(file)["run"] for file in self._path.glob("*.json")} | {record.run}
+        for file in self._runs.glob("*.json"):
+            if file.stem not in used:
+                file.unlink()
+        write_json(self._runs / f"{record.run}.json", asdict(record))
+
+    def record(self, dataset: str) -> DatasetRecord | None:
+        """Read the record of a dataset, if there is one."""
+        file = self._path / f"{dataset}.json"
+        return self._read_dataset(read_json(file)) if file.exists() else None
+
+    def run(self, run: str) -> RunRecord:
+        """Read the record of a run."""
+        return RunRecord(**read_json(self._runs / f"{run}.json"))
+
+    def content_of(self, dataset: str, files: list[Path]) -> Content | None:
+        """Read the content of a dataset's files, or take it from its record where they have not changed."""
+        record = self.record(dataset)
+        return Content.of(files, None if record is None else record.content)
+
+    @property
+    def _runs(self) -> Path:
+        return self._path / "runs"
+
+    def _read_dataset(self, stored: dict[str, Any]) -> DatasetRecord:
+        inputs = {name: self._from_json(content) for name, content in stored["inputs"].items()}
+        return DatasetRecord(**stored | {"inputs": inputs, "content": self._from_json(stored["content"])})
+
+    def _to_json(self, content: Content) -> dict[str, Any]:
+        files = [(self._relative(Path(path)), size, time) for path, size, time in content.files]
+        return {"digest": content.digest, "files": files}
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def _from_json(self, stored: Mapping[str, Any]) -> Content:
+        files = tuple((str(self.root / path), size, time) for path, size, time in stored["files"])
+        return Content(stored["digest"], files)
+
+    def _exists(self) -> bool:
+        return True  # a run may be the first
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path)}
+
+
+def _now(content: Content) -> Content | None:
+    return Content.of([Path(path) for path, _, _ in content.files], content)
