@@ -167,16 +167,61 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     click.echo(found.text())
 
 
+@cli.command()
+@click.argument("runs", nargs=-1, metavar="[FIRST [SECOND]]")
+@ENV
+@DATA_ROOT
+def compare(runs: tuple[str, ...], env: str | None, data_root: str | None) -> None:
+    """Compare two evaluated runs: parameters, metrics, and the videos that changed sides.
+
+    Each is a folder of results or the ID of a run in MLflow (its first characters suffice). Without SECOND, the latest
+    run in MLflow is compared with FIRST; with neither, with the one before it.
+    """
+    from fvc_kedro import run_comparison  # noqa: PLC0415 - other commands compare nothing
+
+    if len(runs) > 2:
+        raise click.UsageError(f"two runs are compared, {len(runs)} are given")
+    address = _tracking_address(env, data_root)
+    try:
+        if len(runs) < 2:
+            latest = run_comparison.evaluated_runs(address)
+            if len(latest) + len(runs) < 2:
+                raise run_comparison.NoResultsError(
+                    f"MLflow has {len(latest)} runs with predictions ({address}): give two folders of results"
+                )
+            runs = (*runs, latest[0]) if runs else (latest[1], latest[0])
+        first, second = (
+            run_comparison.read_folder(_places(_configuration(env, str(Path(run).resolve()))["catalog"]), run)
+            if Path(run).is_dir()
+            else run_comparison.read_mlflow_run(address, run)
+            for run in runs
+        )
+    except run_comparison.NoResultsError as error:
+        raise click.ClickException(str(error)) from error
+    for line in run_comparison.compare(first, second):
+        click.echo(line)
+
+
+def _tracking_address(env: str | None, data_root: str | None) -> str:
+    from fvc_kedro.tracking.store import in_project  # noqa: PLC0415 - other commands do without MLflow
+
+    server = _loader(env, data_root, None)["mlflow"].get("server") or {}
+    return in_project(server.get("mlflow_tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI", "mlruns"), _project())
+
+
 def _results(configuration: Mapping[str, Any], data_root: str | None) -> Results:
     from fvc_kedro.results import Results  # noqa: PLC0415 - other commands show no results
 
+    return Results(_places(configuration["catalog"]), data_root)
+
+
+def _places(catalog: Mapping[str, Any]) -> dict[str, Path]:
     project = _project()
-    places = {
+    return {
         name: project / place
-        for name, entry in configuration["catalog"].items()
+        for name, entry in catalog.items()
         if not name.startswith("_") and (place := entry.get("filepath") or entry.get("path"))
     }
-    return Results(places, data_root)
 
 
 @cli.command()
@@ -247,6 +292,39 @@ def _warn_of_marks(env: str | None, data_root: str | None) -> None:
 
 
 @cli.command()
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@ENV
+@DATA_ROOT
+def clean(yes: bool, env: str | None, data_root: str | None) -> None:
+    """Remove the results that runs have made, by name, and nothing else.
+
+    What was changed since, and what no run has recorded, stays.
+    """
+    from kedro.framework.project import pipelines  # noqa: PLC0415 - other commands do without pipelines
+
+    from fvc_kedro.cleaning import find_made_files, remove  # noqa: PLC0415
+
+    configure_project("fvc_kedro")
+    params = {"data_root": data_root} if data_root else {}
+    with KedroSession.create(conf_source=str(configuration_folder()), env=env, runtime_params=params) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        lineage = context.catalog.get("lineage")
+        outputs = {name for pipeline in pipelines.values() for name in pipeline.all_outputs()} | {"lineage"}
+        found = find_made_files(context.catalog, outputs, lineage.load())
+    for name, reason in found.kept.items():
+        click.echo(f"kept     {name}: {reason}")
+    for name, files in found.removable.items():
+        size = sum(file.stat().st_size for file in files) / 1e6
+        click.echo(f"remove   {name}: {len(files)} file{'s' if len(files) > 1 else ''}, {size:.1f} MB, {files[0]}")
+    if not found.removable:
+        click.echo(f"no run has left anything in {lineage.root}")
+        return
+    if not yes:
+        click.confirm("Remove them?", abort=True)
+    remove([file for files in found.removable.values() for file in files], lineage.root)
+
+
+@cli.command()
 def features() -> None:
     """Print every feature with definition, unit, invariance, cost and source, as Markdown."""
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
@@ -275,17 +353,21 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
 
 
 def _configuration(env: str | None, data_root: str | None, conf_source: str | None = None) -> Mapping[str, Any]:
+    loader = _loader(env, data_root, conf_source)
+    try:
+        return {name: loader[name] for name in ("catalog", "parameters")}
+    except MissingConfigException as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _loader(env: str | None, data_root: str | None, conf_source: str | None) -> Any:
     configure_project("fvc_kedro")
-    loader = settings.CONFIG_LOADER_CLASS(
+    return settings.CONFIG_LOADER_CLASS(
         conf_source=conf_source or str(configuration_folder()),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params={"data_root": data_root} if data_root else {},
         **settings.CONFIG_LOADER_ARGS,
     )
-    try:
-        return {name: loader[name] for name in ("catalog", "parameters")}
-    except MissingConfigException as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _project() -> Path:

@@ -84,6 +84,12 @@ class LineageDataset(AbstractDataset[None, Lineage]):
         return Content.of(files, None if record is None else record.content)
 
     @property
+    def made_files(self) -> list[Path]:
+        """All files that runs have written here."""
+        locks = [self._path / "lock", self._path / "lock.txt"]
+        return [*self._path.glob("*.json"), *self._runs.glob("*.json"), *(file for file in locks if file.exists())]
+
+    @property
     def _runs(self) -> Path:
         return self._path / "runs"
 

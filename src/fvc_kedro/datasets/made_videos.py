@@ -79,6 +79,13 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
         return MadeVideo(self._video(name), VideoInfo(**note["info"]), note["sha256"])
 
     @property
+    def made_files(self) -> list[Path]:
+        """All files that the dataset has made."""
+        notes = [note for note in self._path.glob("*.json") if "key" in read_json(note)]
+        videos = [video for note in notes if (video := self._video(note.stem)).exists()]
+        return [*notes, *videos, *self.content_files] if self._exists() else []
+
+    @property
     def content_files(self) -> list[Path]:
         """The files that tell the content."""
         return [self._contents]

@@ -82,6 +82,11 @@ class ModelDataset(AbstractDataset[Any, Any]):
     def save(self, data: Any) -> None:
         write_model(self._filepath, data)
 
+    @property
+    def made_files(self) -> list[Path]:
+        """All files that the dataset has made."""
+        return [file for file in (self._filepath, digest_file(self._filepath)) if file.exists()]
+
     def _exists(self) -> bool:
         return self._filepath.is_file()
 

@@ -91,6 +91,11 @@ class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record
         return tuple(part for part, key in measurement.keys.items() if not self._file(key).exists())
 
     @property
+    def made_files(self) -> list[Path]:
+        """All files that the dataset has made."""
+        return [*self.content_files, *self._path.glob(f"??/{'?' * 64}.json")] if self._exists() else []
+
+    @property
     def content_files(self) -> list[Path]:
         """The files that tell the content: records are named by all that they depend on."""
         return [self._contents]

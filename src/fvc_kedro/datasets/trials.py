@@ -163,6 +163,11 @@ class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
         write_model(self._file(key), (key, result))
 
     @property
+    def made_files(self) -> list[Path]:
+        """All files that have been made in the folder, by this batch and those that share it."""
+        return [*self.content_files, *self._path.glob(f"??/{'?' * 64}.joblib*")] if self._exists() else []
+
+    @property
     def content_files(self) -> list[Path]:
         """The files that tell the content."""
         return [self._contents]

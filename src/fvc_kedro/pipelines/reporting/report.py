@@ -128,10 +128,13 @@ def write_report(
 def _origin(lineage: Lineage) -> dict[str, Any]:
     """Gather which runs made what the page shows, and what of it does not fit the rest."""
     shown = (*REPORT_TABLES, *PLOTS, "evaluation_summary", "svm_detector")
+    recorded = [name for name in shown if name in lineage.records]
+    summary = lineage.records.get("evaluation_summary")
     return {
-        "fingerprint": lineage.records["evaluation_summary"].fingerprint,
+        "fingerprint": summary and summary.fingerprint,
+        "unrecorded": [name for name in shown if name not in lineage.records],
         "runs": lineage.runs_behind(*shown),
-        "changed_parameters": lineage.changed_parameters(*(name for name in shown if name in lineage.records)),
+        "changed_parameters": lineage.changed_parameters(*recorded),
         "findings": [finding.text for finding in lineage.findings(*shown)],
     }
 
