@@ -52,7 +52,7 @@ def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_i
         index_of(KEYS) if trained_index is None else trained_index,
         training_of(SEGMENTS),
         detector,
-        SVM | {"unit": unit},
+        unit,
     )
 
 

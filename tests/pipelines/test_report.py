@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -15,6 +16,7 @@ from fvc_kedro.learning.candidates import svm_candidates
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.learning.thresholds import Verdicts
+from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord
 from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS, TEST_SCHEMA
 from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA
@@ -25,11 +27,17 @@ from fvc_kedro.pipelines.reporting import create_pipeline
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.reporting.report import REPORT_TABLES, TITLES, claim, figure_text, write_report
 from fvc_kedro.pipelines.svm_training.nodes import THRESHOLD_SCHEMA
-from fvc_kedro.pipelines.training_rows import TrainingDataError
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
 FAILURES = pl.DataFrame(schema={"reason": pl.String})
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+_SHOWN = (*REPORT_TABLES, *PLOTS, "evaluation_summary", "svm_detector")
+_CONTENT = Content("same", ())
+_RECORD = DatasetRecord("node", "svm_training", "module", "run 1", "code", {}, {}, _CONTENT, "0123456789ab")
+_RUN = RunRecord("run 1", "2026-11-25T10:00:00+01:00", "kedro run --params a=<1>", "abcdef0123456789+changes")
+LINEAGE = Lineage(
+    dict.fromkeys(_SHOWN, _RECORD), {"run 1": _RUN}, dict.fromkeys(_SHOWN, _CONTENT), code={"module": "code"}
+)
 SHORTCUT = "This corpus can be solved without looking at a pixel"
 
 
@@ -99,7 +107,16 @@ def make_detector(verdicts=None, experts=None):
 DETECTOR = make_detector(Verdicts(0.2, 0.8, 0.05, 0.1, 0.04, 0.12))
 
 
-def report(compared=None, permuted=None, n_groups=24, svm=SVM, evaluation=EVALUATION, detector=DETECTOR, **changes):
+def report(
+    compared=None,
+    permuted=None,
+    n_groups=24,
+    svm=SVM,
+    evaluation=EVALUATION,
+    detector=DETECTOR,
+    lineage=LINEAGE,
+    **changes,
+):
     keys = key_table(n_groups)
     compared = comparison() if compared is None else compared
     permuted = permutations() if permuted is None else permuted
@@ -108,7 +125,9 @@ def report(compared=None, permuted=None, n_groups=24, svm=SVM, evaluation=EVALUA
     lost = (inputs["rejected_videos"], inputs["failed_videos"])
     summary = summarise_evaluation(compared, permuted, inputs["cv_metrics"], inputs["folds"], *lost, svm, evaluation)
     plots = {name: b"\x89PNG" + name.encode() for name in PLOTS}
-    return write_report(inputs, summary, detector, plots, PARAMETER_GROUPS | {"svm": svm, "evaluation": evaluation})
+    return write_report(
+        inputs, summary, detector, plots, PARAMETER_GROUPS | {"svm": svm, "evaluation": evaluation}, lineage
+    )
 
 
 class Page(HTMLParser):
@@ -456,7 +475,29 @@ def test_a_detector_without_verdicts_has_none_in_its_card():
     assert "Measured on folds that had no part" not in Page(report(detector=make_detector())).text
 
 
-def test_what_was_trained_after_the_evaluation_is_not_reported():
-    keys = key_table(24)
-    with pytest.raises(TrainingDataError, match="not those that were evaluated"):
-        report(oof_predictions=folds_of(keys).with_columns(probability=0.6))
+def test_the_page_says_where_it_comes_from():
+    page = Page(report())
+    assert "0123456789ab" in page.text
+    assert "kedro run --params a=<1>" in page.text
+    assert "2026-11-25T10:00:00+01:00" in page.text
+    assert "abcdef0123 with changes" in page.text
+    assert not {"stale", "parameters", "unrecorded"} & page.ids
+
+
+def test_the_page_says_which_parameters_are_not_the_default():
+    records = {name: replace(made, changed_parameters={"svm.n_folds": 3}) for name, made in LINEAGE.records.items()}
+    page = Page(report(lineage=replace(LINEAGE, records=records)))
+    assert "parameters" in page.ids
+    assert "svm.n_folds=3" in page.text
+
+
+def test_the_page_says_what_does_not_belong_together():
+    page = Page(report(lineage=replace(LINEAGE, contents=LINEAGE.contents | {"folds": Content("edited", ())})))
+    assert "stale" in page.ids
+    assert "folds has been changed since a run made it" in page.text
+
+
+def test_the_page_says_what_no_run_has_recorded():
+    page = Page(report(lineage=Lineage()))
+    assert "unrecorded" in page.ids
+    assert "evaluation_summary" in page.text

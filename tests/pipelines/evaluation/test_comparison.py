@@ -19,7 +19,6 @@ from fvc_kedro.pipelines.evaluation.comparison import (
     METHODS,
     PREDICTION_SCHEMA,
     TEST_SCHEMA,
-    check_same_predictions,
     compare_methods,
     metadata_table,
     plan_comparison,
@@ -41,7 +40,7 @@ def table_of(keys=KEYS, families=FAMILIES, separation=0.25):
 
 def plan(table, **columns):
     index = index_of(table.select("video_id", "label", "group").unique(maintain_order=True), **columns)
-    return plan_comparison(table, index, folds_of(table.filter(segment=0)), untrained(table), SVM, SERIAL)
+    return plan_comparison(table, index, folds_of(table.filter(segment=0)), untrained(table), SERIAL)
 
 
 def only(batch, *methods, repeat=1):
@@ -281,7 +280,7 @@ def test_baselines_ablation_and_learning_curve_are_searched_as_the_detector(mode
     table, svm = table_of(), SVM | {"search": SVM["search"] | {"mode": mode}}
     folds, detector = folds_of(table.filter(segment=0)), untrained(table, **svm)
     batches = [
-        plan_comparison(table, index_of(KEYS), folds, detector, svm, SERIAL),
+        plan_comparison(table, index_of(KEYS), folds, detector, SERIAL),
         plan_ablation(table, folds, detector, EVALUATION, SERIAL),
         plan_learning_curve(table, folds, detector, EVALUATION, SERIAL),
     ]
@@ -290,37 +289,8 @@ def test_baselines_ablation_and_learning_curve_are_searched_as_the_detector(mode
         assert {trial.detector.search_once for trial in batch.trials} == {mode == "global"}
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"shrinkage": 0.9}, "shrinkage"),
-        ({"grid": {"C": [1.0], "rbf_C": [1.0], "kernel": ["linear"]}}, "candidates"),
-        ({"experts": {"whole_picture": ["chroma"]}}, "experts"),
-        ({"n_inner_folds": 4}, "n_inner_folds"),
-        ({"search": SVM["search"] | {"mode": "global"}}, "search_once"),
-        ({"n_folds": 2}, "folds"),
-        ({"n_repeats": 1}, "folds"),
-        ({"seed": 1}, "candidates, seed, folds"),
-    ],
-)
-def test_a_detector_of_other_parameters_is_not_evaluated(changes, named):
-    table = table_of()
-    folds, detector = folds_of(table.filter(segment=0)), untrained(table)
-    message = rf"other parameters .*\({named} differ\): kedro run --pipelines svm_training,evaluation,reporting"
-    with pytest.raises(TrainingDataError, match=message):
-        plan_comparison(table, index_of(KEYS), folds, detector, SVM | changes, SERIAL)
-
-
 def test_predictions_of_other_folds_are_not_compared():
     trained = train(table_of(), SVM)
     moved = trained.folds.with_columns(fold=pl.col("fold").reverse().over("repeat"))
     with pytest.raises(TrainingDataError, match="not those of these folds"):
         tabulate_predictions(trained.predictions, TrialResults(pl.DataFrame()), moved)
-
-
-def test_predictions_that_were_not_evaluated_are_not_reported():
-    trained = train(table_of(), SVM)
-    evaluated = tabulate_predictions(trained.predictions, TrialResults(pl.DataFrame()), trained.folds)
-    check_same_predictions(trained.predictions.sort("probability"), evaluated)
-    with pytest.raises(TrainingDataError, match="evaluation,reporting"):
-        check_same_predictions(trained.predictions.with_columns(pl.col("probability") * 0.9), evaluated)
