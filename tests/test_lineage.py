@@ -79,8 +79,14 @@ def test_a_file_that_is_gone_is_missing_and_makes_nothing_else_out_of_date():
     assert lineage.outdated("report") == []
 
 
-def test_a_file_changed_by_hand_is_found_and_what_was_made_from_it_before():
+def test_a_file_changed_by_hand_is_found_and_what_was_made_from_it_before_or_after_fits():
     lineage = chain(contents={"features": Content("edited", ())})
+    assert kinds(lineage, "models") == [("features", "altered")]
+    retrained = record("train", inputs=[("features", "edited")])
+    lineage = replace(lineage, records=dict(lineage.records) | {"models": retrained})
+    assert kinds(lineage, "models") == [("features", "altered")]
+    other = record("train", inputs=[("features", "neither")])
+    lineage = replace(lineage, records=dict(lineage.records) | {"models": other})
     assert kinds(lineage, "models") == [("features", "altered"), ("models", "other_inputs")]
 
 

@@ -232,8 +232,13 @@ class Lineage:
             yield Finding(name, "other_parameters", f"{name} was made with {_said(differing)}")
 
     def _differs(self, name: str, given: str, content: Content) -> bool:
-        now = self.contents[given] if given in self.records else self.sources.get((name, given))
-        return now is not None and now.digest != content.digest
+        if given not in self.records:
+            now = self.sources.get((name, given))
+            return now is not None and now.digest != content.digest
+        now = self.contents[given]
+        # A file changed by hand has a finding of its own, and what was made from it before fits its record.
+        fitting = {self.records[given].content.digest} | ({now.digest} if now else set())
+        return content.digest not in fitting
 
     def outdated(self, *datasets: str, kinds: Collection[Kind] = OUTDATED) -> list[str]:
         """List what of an ancestry is out of date: what has such a finding, and all that was made from it."""

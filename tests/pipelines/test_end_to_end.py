@@ -152,7 +152,8 @@ def test_fewer_folds_leave_no_stale_ones(copied, run_pipeline):
     run_pipeline("svm_training", **(copied | {"svm": {"n_folds": 2}}))
     root = Path(copied["data_root"]) / "06_models/svm"
     found = sorted(path.relative_to(root).as_posix() for path in root.rglob("fold_*/*"))
-    assert found == ["fold_1/metrics.json", "fold_1/model.joblib", "fold_2/metrics.json", "fold_2/model.joblib"]
+    names = ("metrics.json", "model.joblib", "model.joblib.sha256")
+    assert found == [f"fold_{fold}/{name}" for fold in (1, 2) for name in names]
     assert (root / "final/model.joblib").exists()
 
 

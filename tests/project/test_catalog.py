@@ -11,6 +11,7 @@ from parse import parse
 from conftest import REPOSITORY
 from fvc_kedro.hooks import location
 
+WHOLE = ("__default__", "demo")  # made of others
 CATALOG = REPOSITORY / "conf/base/catalog.yml"
 
 
@@ -74,7 +75,7 @@ def test_every_dataset_has_a_layer(entries):
 
 
 def test_every_node_has_a_name_of_its_own_in_the_namespace_of_its_pipeline(registered):
-    names = [node.name for name, pipeline in registered.items() if name != "__default__" for node in pipeline.nodes]
+    names = [node.name for name, pipeline in registered.items() if name not in WHOLE for node in pipeline.nodes]
     assert len(names) == len(set(names))
     for registered_name, pipeline in registered.items():
         for node in pipeline.nodes:
@@ -82,7 +83,7 @@ def test_every_node_has_a_name_of_its_own_in_the_namespace_of_its_pipeline(regis
             assert name.isidentifier()
             assert node.namespace == namespace
             own = {"cross_corpus": "other_corpus"}.get(registered_name, registered_name)
-            assert namespace.split(".")[0] == own or registered_name == "__default__"
+            assert namespace.split(".")[0] == own or registered_name in WHOLE
 
 
 def test_another_corpus_is_read_and_measured_by_the_same_functions(registered):
@@ -99,6 +100,19 @@ def test_the_default_pipeline_is_the_sum_of_the_stages(registered):
     stages = ("ingestion", "feature_engineering", "scaling", "svm_training", "evaluation", "reporting")
     nodes = {node.name for stage in stages for node in registered[stage].nodes}
     assert {node.name for node in registered["__default__"].nodes} == nodes
+
+
+def test_the_demo_is_the_default_pipeline_on_the_sample_corpus(registered):
+    demo, default = registered["demo"], registered["__default__"]
+    assert {node.name for node in demo.nodes} == {
+        *(node.name for node in default.nodes),
+        *(node.name for node in registered["sample_corpus"].nodes),
+    }
+    assert {name for name in demo.inputs() if not name.startswith("params:")} == {
+        "sample_clips",
+        "demo_videos",
+        "lineage",
+    }
 
 
 def test_every_pipeline_has_a_readme():

@@ -60,7 +60,7 @@ def test_a_whole_run_records_what_every_dataset_was_made_from(tiny_run):
     assert set(lineage.runs) == {record.run for record in lineage.records.values()}
     assert len(lineage.runs) == 1
     (run,) = lineage.runs.values()
-    assert run.command.startswith("kedro run --params corpus_manifest=")
+    assert run.command.startswith(f"kedro run --params 'corpus_manifest={tiny_run['corpus_manifest']},data_root=")
     assert run.changed_parameters["svm.n_folds"] == 3
     assert "data_root" not in run.changed_parameters
     report = lineage.records["evaluation_report"]
@@ -133,7 +133,10 @@ def test_a_deleted_table_is_said_to_be_missing(copied, command):
     (root / "04_feature/features_metadata.parquet").unlink()
     (root / "06_models/svm/fold_2/model.joblib").unlink()
     shown = command("results", "--data-root", root).output
-    assert "! missing: features_metadata, fold_models. To renew: kedro run --pipelines feature_engineering" in shown
+    assert (
+        "! missing: fold_models, features_metadata. To renew: kedro run --pipelines feature_engineering,svm_training"
+        in shown
+    )
     assert "features    missing" in shown
     assert "fold models missing" in shown
     assert "report      missing" not in shown

@@ -66,6 +66,7 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
             if outcome.failure is None:
                 write_json(self._note(name), {"key": keys[name]} | outcome.value)
             else:
+                self._note(name).unlink()
                 failures[name] = outcome.failure
         made = {name: read_json(self._note(name))["sha256"] for name in data.recipes if name not in failures}
         write_json(self._contents, {"videos": made, "failures": failures})
