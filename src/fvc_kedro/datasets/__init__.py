@@ -8,11 +8,13 @@ from fvc_kedro.datasets.manifest import ManifestDataset
 from fvc_kedro.datasets.optional_table import OptionalTableDataset
 from fvc_kedro.datasets.plot import PlotDataset
 from fvc_kedro.datasets.records import RecordsDataset
+from fvc_kedro.datasets.table import FiguresDataset, TableDataset
 from fvc_kedro.datasets.trials import TrialsDataset
 from fvc_kedro.datasets.video_folder import VideoFolder, VideoFolderDataset
 
 __all__ = [
     "DuckDbDataset",
+    "FiguresDataset",
     "FoldPartitionsDataset",
     "FvcListsDataset",
     "MadeVideosDataset",
@@ -20,6 +22,7 @@ __all__ = [
     "OptionalTableDataset",
     "PlotDataset",
     "RecordsDataset",
+    "TableDataset",
     "TrialsDataset",
     "VideoFolder",
     "VideoFolderDataset",
