@@ -7,6 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 CONFIGURATION = Path("conf")
+WORKSHOP = ".wheel"  # and not setuptools' build/, where kedro viz build puts its page
 
 
 class BuildWithConfiguration(build_py):
@@ -14,11 +15,12 @@ class BuildWithConfiguration(build_py):
 
     def run(self) -> None:
         """Build the modules, then the configuration beside them."""
-        super().run()
         if self.editable_mode:  # which reads conf/ of the project
+            super().run()
             return
+        shutil.rmtree(self.build_lib, ignore_errors=True)  # or modules deleted since the last build would be packed
+        super().run()
         target = Path(self.build_lib) / "fvc_kedro" / "conf"
-        shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(
             CONFIGURATION, target, ignore=lambda folder, names: names if Path(folder).name == "local" else []
         )
@@ -26,4 +28,4 @@ class BuildWithConfiguration(build_py):
         (target / "local" / ".gitkeep").touch()  # or Kedro would miss the environment
 
 
-setup(cmdclass={"build_py": BuildWithConfiguration})
+setup(cmdclass={"build_py": BuildWithConfiguration}, options={"build": {"build_base": WORKSHOP}})

@@ -114,9 +114,19 @@ def test_a_verdict_that_cannot_be_promised_is_never_given():
         "false_positive_rate": 0.05,
         "threshold": None,
         "least_real_groups": 19,
-        "measured_false_positive_rate": 0,
-        "measured_true_positive_rate": 0,
+        "measured_false_positive_rate": None,
+        "measured_true_positive_rate": None,
     }
+
+
+def test_what_no_fold_could_choose_a_threshold_for_is_not_measured_to_be_nought():
+    """Nine groups are enough for one in ten, and the eight that are left without a fold are not."""
+    y, p = np.tile([0, 1], 9), np.tile([0.1, 0.9], 9)
+    groups = np.repeat(np.arange(9), 2).astype(str)
+    row = threshold_rows(y, p, groups, np.repeat(np.arange(9), 2), [0.1])[0]
+    assert row["threshold"] == tampered_threshold(p[y == 0], groups[y == 0], 0.1)
+    assert row["measured_true_positive_rate"] is row["measured_false_positive_rate"] is None
+    assert threshold_rows(y, p, groups, np.repeat(np.arange(9), 2), [0.2])[0]["measured_true_positive_rate"] == 1
 
 
 def test_verdicts_are_named_by_where_a_probability_lies():

@@ -25,7 +25,8 @@ from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
 from fvc_kedro.pipelines.reporting import create_pipeline
 from fvc_kedro.pipelines.reporting.plots import PLOTS
-from fvc_kedro.pipelines.reporting.report import REPORT_TABLES, TITLES, claim, figure_text, write_report
+from fvc_kedro.pipelines.reporting.report import REPORT_TABLES, TITLES, claim, figure_cell, figure_text, write_report
+from fvc_kedro.pipelines.reporting.style import shown
 from fvc_kedro.pipelines.svm_training.nodes import THRESHOLD_SCHEMA
 
 PARAMETER_GROUPS = {"svm": SVM, "evaluation": EVALUATION, "reporting": PARAMETERS["reporting"]}
@@ -85,7 +86,7 @@ def tables(keys):
         "oof_predictions": folds_of(keys).with_columns(probability=0.5),
         "method_predictions": folds_of(keys).with_columns(method=pl.lit("svm"), probability=0.5),
         "thresholds": pl.DataFrame(
-            [(0.01, None, 99, 0.0, 0.0), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
+            [(0.01, None, 99, None, None), (0.05, 0.8123, 19, 0.04, 0.31)], schema=THRESHOLD_SCHEMA, orient="row"
         ),
         "method_tests": pl.DataFrame([(m, 9, 5, 0.4, 0.8) for _, m in names], schema=TEST_SCHEMA, orient="row"),
         "family_ablation": pl.DataFrame(ablation, schema=ABLATION_SCHEMA, orient="row"),
@@ -194,7 +195,9 @@ def test_every_metric_has_a_title():
 
 def test_the_template_shows_every_plot_once_and_no_other():
     template = (files("fvc_kedro.pipelines.reporting") / "report.html.jinja").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"\bplot\(([^)]*)\)", template)) == sorted(["name", *(f'"{name}"' for name in PLOTS)])
+    assert sorted(re.findall(r"plot\(([^)]*)\)", template)) == sorted(
+        ["name", "name", *(f'"{name}"' for name in PLOTS)]
+    )
 
 
 def test_every_plot_is_drawn_by_a_node_and_goes_into_the_report():
@@ -209,7 +212,7 @@ def test_a_plot_stands_above_its_caption():
     html = report()
     for name, plot in PLOTS.items():
         picture = b64encode(b"\x89PNG" + name.encode()).decode()
-        shown = re.search(f'{re.escape(picture)}"[^>]*><figcaption>([^<]*)', html)
+        shown = re.search(f'{re.escape(picture)}"[^>]*>(?:</div>)?<figcaption>([^<]*)', html)
         assert unescape(shown.group(1)) == plot.caption
 
 
@@ -231,27 +234,50 @@ def test_a_whole_report_stands_alone():
 
 def test_every_figure_of_the_comparison_is_that_of_the_table():
     compared = comparison()
-    head, *rows = Page(report(compared)).table_with("method")
-    columns = {
-        "AUC": "roc_auc",
-        "AUC within groups": "mean_group_auc",
-        "average precision": "average_precision",
-        "balanced accuracy": "balanced_accuracy",
-        "Matthews correlation": "mcc",
-        "F1 of fake": "f1_score",
-        "log-loss": "log_loss",
-        "Brier score": "brier",
-    }
-    assert [row[0].replace(" ", "_") for row in rows] == list(METHODS)
-    for row, method in zip(rows, METHODS, strict=True):
-        for name, metric in columns.items():
-            one = compared.filter(method=method, metric=metric).row(0, named=True)
-            assert row[head.index(name)] == figure_text(one["value"], one["low"], one["high"])
-            if metric in ("roc_auc", "mean_group_auc"):
-                bounds = (one["difference"], one["difference_low"], one["difference_high"])
-                expected = "" if method == "svm" else figure_text(*bounds, signed=True)
-                assert row[head.index(name) + 1] == expected
-        assert row[-1] == ("" if method == "svm" else "0.800")
+    first, further = (table for table in Page(report(compared)).tables if table[0][0] == "method")
+    names = [shown(method) for method in METHODS]
+    assert [row[0] for row in first[1:]] == [row[0] for row in further[1:]] == names
+    assert first[0] == ["method", "AUC, pooled", "difference", "AUC within groups", "difference", "McNemar p (Holm)"]
+    metrics = {title: metric for metric, title in TITLES.items()}
+    for place, method in enumerate(METHODS, start=1):
+        for head, row in ((first[0], first[place]), (further[0], further[place])):
+            for column, name in enumerate(head):
+                if name not in metrics:
+                    continue
+                one = compared.filter(method=method, metric=metrics[name]).row(0, named=True)
+                assert row[column] == figure_text(one["value"], one["low"], one["high"])
+                if head is first[0]:
+                    bounds = (one["difference"], one["difference_low"], one["difference_high"])
+                    assert row[column + 1] == ("" if method == "svm" else figure_text(*bounds, signed=True))
+        assert first[place][-1] == ("" if method == "svm" else "0.800")
+
+
+def test_what_was_measured_beforehand_heads_the_page_and_no_point_of_the_roc_curve():
+    rates = [(0.01, None, 99, None, None), (0.05, 0.9, 19, None, None), (0.1, 0.8, 9, 0.021, 0.317)]
+    page = Page(report(thresholds=pl.DataFrame(rates, schema=THRESHOLD_SCHEMA, orient="row")))
+    assert "Fakes found31.7 %" in lead(page)
+    assert "for a false positive rate of 10 % (it made 2.1 %)" in lead(page)
+    assert [row[-1] for row in page.table_with("threshold")] == ["fakes found", DASH, DASH, "31.7 %"]
+    assert len(re.findall("fakes found", page.text, re.IGNORECASE)) == 2  # the card and the column of that figure
+
+
+def test_without_a_measured_threshold_none_heads_the_page():
+    rates = [(0.05, None, 19, None, None), (0.1, 0.8, 9, None, None)]
+    page = Page(report(thresholds=pl.DataFrame(rates, schema=THRESHOLD_SCHEMA, orient="row")))
+    assert "Fakes found" not in page.text
+
+
+def test_the_detector_is_named_so_in_every_table():
+    page = Page(report())
+    assert page.table_with("columns")[1][0] == "detector"
+    assert page.table_with("difference")[1][0] == "detector (svm)"
+    assert page.table_with("columns")[0][3] == "AUC, pooled, first repeat"  # and not that of the mean over all
+
+
+def test_intervals_stand_apart_from_their_figures():
+    assert figure_cell(0.5734, 0.518, 0.639) == "0.573 <small>(0.518 to 0.639)</small>"
+    assert figure_cell(None) == DASH
+    assert figure_cell(0.5) == "0.500"
 
 
 def test_methods_that_are_not_there_are_named():
@@ -307,7 +333,7 @@ def test_a_tiny_p_value_is_never_written_as_nought():
     assert "p = 0.000" not in page.text
     assert "p < 0.001" in lead(page)
     tests = pl.DataFrame([("majority", 90, 1, 1e-20, 1e-19)], schema=TEST_SCHEMA, orient="row")
-    rows = Page(report(method_tests=tests)).table_with("method")
+    rows = Page(report(method_tests=tests)).table_with("difference")
     assert rows[2][-1] == "< 0.001"
 
 
@@ -379,7 +405,7 @@ def test_the_folds_of_all_repeats_are_listed():
 
 def test_parts_of_the_features_are_listed_by_what_they_reach_alone():
     rows = Page(report()).table_with("columns")[1:]
-    assert rows[0][:4] == ["default", "default", "9", "0.700 (0.600 to 0.800)"]
+    assert rows[0][:4] == ["detector", "whole", "9", "0.700 (0.600 to 0.800)"]
     assert rows[1][:4] == ["chroma", "alone", "5", "0.651 (0.600 to 0.700)"]
 
 
@@ -435,7 +461,7 @@ def test_what_a_manifest_leaves_out_is_called_not_stated():
 def test_figures_that_are_not_known_are_dashes():
     nothing = comparison(svm__mean_group_auc=(None, None, None), svm__roc_auc=(0.7, None, None))
     page = Page(report(nothing))
-    assert dict(page.table_with("metric")[1:])["AUC within groups, mean"] == DASH
+    assert dict(page.table_with("metric")[1:])["AUC within groups"] == DASH
     assert "no group holds both classes" in page.text
     assert "too few groups for an interval" in page.text
     small = page.table_with("slice")[2]
@@ -459,20 +485,21 @@ def test_thresholds_and_verdict():
     page = Page(report())
     rows = page.table_with("threshold")[1:]
     assert rows == [
-        ["1 %", "none: takes at least 99 groups with real videos", "0.0 %", "0.0 %"],
+        ["1 %", "none: it takes at least 99 groups with real videos", DASH, DASH],
         ["5 %", "0.8123", "4.0 %", "31.0 %"],
     ]
     assert "authentic below 0.200, tampered from 0.800" in page.text
-    assert "Measured on folds that had no part in choosing: 4.0 % and 12.0 %" in page.text
+    assert "Measured with thresholds that were chosen on other folds: 4.0 % and 12.0 %" in page.text
     never = make_detector(Verdicts(float("-inf"), float("inf"), 0.05, 0.05, 0.0, 0.0))
     text = Page(report(detector=never)).text
     assert "too few groups with fake videos for the rate" in text
     assert "too few groups with real videos for the rate" in text
     assert "inf" not in re.findall(r"(?:below|from) (\S+)", text)
+    assert f"chosen on other folds: {DASH} and {DASH}" in text
 
 
 def test_a_detector_without_verdicts_has_none_in_its_card():
-    assert "Measured on folds that had no part" not in Page(report(detector=make_detector())).text
+    assert "Measured with thresholds" not in Page(report(detector=make_detector())).text
 
 
 def test_the_page_says_where_it_comes_from():

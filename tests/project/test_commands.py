@@ -198,6 +198,22 @@ def test_viz_shows_the_named_nodes_with_layers_and_previews(home, page):
     assert sum(1 for node in previews if node.get("preview")) >= 10
 
 
+def test_viz_is_silent_on_data_that_were_never_made(tmp_path):
+    printed = kedro(copy_project(tmp_path / "fvc"), "viz", "build", "--include-previews")
+    assert "Success" in printed
+    assert "WARNING" not in printed
+    assert "ERROR" not in printed
+
+
+def test_viz_tells_of_a_file_that_cannot_be_read(tmp_path):
+    project = copy_project(tmp_path / "fvc")
+    damaged = project / "data/02_intermediate/corpus_index.parquet"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"damaged")
+    printed = kedro(project, "viz", "build", "--include-previews")
+    assert re.findall(r"'(\S+)' could not", printed) == ["corpus_index"]
+
+
 def free_port():
     """Find a port below the system's own range, which kedro viz refuses."""
     for port in range(21000 + os.getpid() % 5000, 32000):
@@ -256,7 +272,14 @@ def test_the_package_is_built_and_runs_elsewhere(tiny_corpus, tmp_path):
     (copy / "conf/local/credentials.yml").write_text("secret: s3cret\n")
     settings = copy / "conf/base/globals.yml"
     settings.write_text(settings.read_text().replace("data_root: data ", "data_root: packed "))
+    (copy / "build/api").mkdir(parents=True)
+    (copy / "build/api/main").write_text("the page of kedro viz build")
+    left = copy / "src/fvc_kedro/deleted_later.py"
+    left.write_text("")
     kedro(copy, "package")
+    left.unlink()
+    kedro(copy, "package")
+    assert [str(path.relative_to(copy / "build")) for path in (copy / "build").rglob("*")] == ["api", "api/main"]
     (wheel,) = (copy / "dist").glob("fvc_kedro-*.whl")
     assert list((copy / "dist").glob("conf-*.tar.gz"))
     subprocess.run(
@@ -268,6 +291,7 @@ def test_the_package_is_built_and_runs_elsewhere(tiny_corpus, tmp_path):
         names = archive.namelist()
         archive.extractall(tmp_path / "installed")
     assert "fvc_kedro/questions/fold_stability.sql" in names
+    assert "fvc_kedro/deleted_later.py" not in names
     assert not [name for name in names if "credentials" in name]
     assert "fvc-kedro = fvc_kedro.__main__:main" in archive_text(tmp_path / "installed", "entry_points.txt")
     shutil.rmtree(copy)  # nothing of the project is left but the package

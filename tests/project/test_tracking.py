@@ -201,6 +201,13 @@ def test_training_again_makes_whole_children_and_a_version(copied, run_pipeline)
     run_pipeline("svm_training", **copied)
     (parent,) = store.new_parents()
     assert [child.data.tags["fold"] for child in store.children_of(parent)] == ["1", "2"]
+    folds = table(copied, "07_model_output/cv_metrics.parquet")
+    metrics = parent.data.metrics
+    assert metrics["test_roc_auc_fold_mean"] == pytest.approx(folds["test_roc_auc"].mean())
+    assert metrics["test_brier_fold_std"] == pytest.approx(folds["test_brier"].std())
+    assert (metrics["n_folds"], metrics["n_repeats"]) == (2, folds["repeat"].n_unique())
+    assert "roc_auc" not in metrics  # of all videos pooled, which only the evaluation gives
+    assert set(metrics) <= set(json.loads(in_data(copied, "08_reporting/summary.json").read_text()))
     (new,) = set(store.versions()) - versions
     assert "roc_auc" not in store.versions()[new].tags  # reporting has not judged this one
 

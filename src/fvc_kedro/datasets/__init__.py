@@ -11,11 +11,13 @@ from fvc_kedro.datasets.optional_table import OptionalTableDataset
 from fvc_kedro.datasets.plot import PlotDataset
 from fvc_kedro.datasets.records import RecordsDataset
 from fvc_kedro.datasets.report import ReportDataset
+from fvc_kedro.datasets.table import FiguresDataset, TableDataset
 from fvc_kedro.datasets.trials import TrialsDataset
 from fvc_kedro.datasets.video_folder import VideoFolder, VideoFolderDataset
 
 __all__ = [
     "DuckDbDataset",
+    "FiguresDataset",
     "FoldPartitionsDataset",
     "FvcListsDataset",
     "LineageDataset",
@@ -26,6 +28,7 @@ __all__ = [
     "PlotDataset",
     "RecordsDataset",
     "ReportDataset",
+    "TableDataset",
     "TrialsDataset",
     "VideoFolder",
     "VideoFolderDataset",

@@ -47,7 +47,9 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         data.write_csv(self._filepath)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """Return the first rows for kedro viz."""
+        """Return the first rows for kedro viz, or nothing where there is no file yet."""
+        if not self._exists():
+            return None
         return TablePreview(self.load().head(nrows).to_pandas().to_dict(orient="split"))
 
     def _exists(self) -> bool:

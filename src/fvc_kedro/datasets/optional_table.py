@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import polars as pl
-from kedro_datasets.polars import EagerPolarsDataset
+
+from fvc_kedro.datasets.table import TableDataset
 
 
-class OptionalTableDataset(EagerPolarsDataset):
+class OptionalTableDataset(TableDataset):
     """A table that is empty, without columns, as long as nobody has written it."""
 
     def load(self) -> pl.DataFrame:

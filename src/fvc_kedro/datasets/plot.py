@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kedro_datasets._typing import ImagePreview
 from kedro_datasets.matplotlib import MatplotlibDataset
 
 
@@ -14,3 +15,7 @@ class PlotDataset(MatplotlibDataset):
         """Read the picture's file."""
         with self._fs.open(self._get_load_path(), mode="rb") as file:
             return file.read()
+
+    def preview(self) -> ImagePreview:
+        """Return the picture for kedro viz, or nothing where there is no file yet."""
+        return super().preview() if self.exists() else None

@@ -164,23 +164,24 @@ def threshold_rows(
     -------
     list of dict
         ``false_positive_rate``, ``threshold`` (null where there are too few groups with authentic videos),
-        ``least_real_groups`` that it takes, and the ``measured_…`` false and true positive rates.
+        ``least_real_groups`` that it takes, and the ``measured_…`` false and true positive rates, with a threshold
+        that is chosen for each fold on the others; null where these have too few groups for one.
     """
     rows: list[dict[str, float | int | None]] = []
     for rate in rates:
-        tampered = np.zeros(len(y), dtype=bool)
+        chosen = np.empty(len(y))  # for each video, on the folds that it is not in
         for fold in np.unique(folds):
             known = (folds != fold) & (y == 0)
-            inside = folds == fold
-            tampered[inside] = probability[inside] >= tampered_threshold(probability[known], groups[known], rate)
+            chosen[folds == fold] = tampered_threshold(probability[known], groups[known], rate)
+        tampered, is_measured = probability >= chosen, bool(np.isfinite(chosen).all())
         threshold = tampered_threshold(probability[y == 0], groups[y == 0], rate)
         rows.append(
             {
                 "false_positive_rate": rate,
                 "threshold": threshold if np.isfinite(threshold) else None,
                 "least_real_groups": least_groups(rate),
-                "measured_false_positive_rate": float(np.mean(tampered[y == 0])),
-                "measured_true_positive_rate": float(np.mean(tampered[y == 1])),
+                "measured_false_positive_rate": float(np.mean(tampered[y == 0])) if is_measured else None,
+                "measured_true_positive_rate": float(np.mean(tampered[y == 1])) if is_measured else None,
             }
         )
     return rows

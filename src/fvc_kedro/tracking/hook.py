@@ -131,10 +131,17 @@ class TrackingHook:
             )
 
     def _log_results(self, catalog: CatalogProtocol) -> None:
-        from fvc_kedro.tracking.records import log_detector, log_folds, log_marked  # noqa: PLC0415 - scikit-learn
+        from fvc_kedro.tracking.records import (  # noqa: PLC0415 - scikit-learn
+            log_detector,
+            log_fold_summary,
+            log_folds,
+            log_marked,
+        )
 
         about = self._tag_corpus(catalog)
         log_marked(catalog, self._saved)
+        if "cv_metrics" in self._saved and "evaluation_summary" not in self._saved:  # which has the same figures
+            log_fold_summary(catalog)
         # The metrics come last of what is known of a fold: without new ones, those on disk may be of other models.
         if "fold_metrics" in self._saved:
             log_folds(catalog, self._process_tag() | about)

@@ -19,6 +19,7 @@ from mlflow.types import ColSpec, Schema
 from fvc_kedro import __version__
 from fvc_kedro.hooks import location
 from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.pipelines.evaluation.summary import summarise_folds
 from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix, plot_roc_of_part
 
 PICTURES = frozenset({".png", ".jpg", ".svg", ".pdf"})
@@ -45,6 +46,19 @@ def log_marked(catalog: CatalogProtocol, saved: Set[str]) -> None:
         elif kind == "artifact":
             path = location(catalog, name)
             mlflow.log_artifact(str(path), "plots" if Path(str(path)).suffix in PICTURES else "reports")
+
+
+def log_fold_summary(catalog: CatalogProtocol) -> None:
+    """Log means and standard deviations over the folds, under their names in ``evaluation_summary``.
+
+    For a run that trained and did not evaluate: it can be sorted beside one that did both by the same column.
+
+    Parameters
+    ----------
+    catalog : CatalogProtocol
+        With ``cv_metrics`` saved.
+    """
+    mlflow.log_metrics(_numbers(summarise_folds(catalog.load("cv_metrics"))))
 
 
 def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:

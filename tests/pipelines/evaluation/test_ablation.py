@@ -171,5 +171,5 @@ def test_a_choice_that_failed_is_told_and_left_out(trained, caplog):
 def test_the_plot_shows_every_choice(ablation):
     figure = plot_family_ablation(ablation)
     shown = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
-    assert sorted(shown[0]) == ["bitstream", "coding", "colour", "dct", "default", "noise"]
+    assert sorted(shown[0]) == ["bitstream", "coding", "colour", "dct", "detector", "noise"]
     assert sorted(shown[1]) == ["coding", "colour"]

@@ -7,7 +7,7 @@ from evaluations import EVALUATION, SVM, folds_of, key_table
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
-from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
+from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation, summarise_folds
 
 NO_VIDEOS = pl.DataFrame(schema={"reason": pl.String})
 
@@ -134,3 +134,10 @@ def test_the_spread_is_over_the_folds_of_all_repeats_but_those_of_one_class():
     assert summary["test_roc_auc_fold_std"] == pytest.approx(0.2 / 3**0.5)
     assert summary["test_f1_fold_std"] == 0
     assert summary["test_accuracy_fold_mean"] == 0.5
+
+
+def test_the_folds_are_summed_up_without_an_evaluation_as_with_one():
+    alone = summarise_folds(CV.with_columns(test_real_support=pl.lit(4.0), test_brier=pl.lit(None, pl.Float64)))
+    assert (alone.pop("test_brier_fold_mean"), alone.pop("test_brier_fold_std")) == (None, None)
+    assert len(alone) == 2 + 2 * 3
+    assert alone.items() <= summarise().items()

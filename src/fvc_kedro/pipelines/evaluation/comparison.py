@@ -41,7 +41,7 @@ METADATA = ("metadata_logistic", "metadata_boosting")
 # What is compared, in the order of the report, and what each is.
 METHODS = {
     DETECTOR: "the detector: whitened support vector machines by place, fused",
-    MAJORITY: "always the prevalence of the corpus as probability, its larger class as label",
+    MAJORITY: "always the share of fakes in the corpus as probability, its larger class as label",
     METADATA[0]: "logistic regression on bitrate, frame rate, size, duration, bytes, platform, codec: no pixel",
     METADATA[1]: "boosted trees on the same metadata: no pixel",
     "classic_svm": "a whitened support vector machine on the 15 classic features",

@@ -33,7 +33,7 @@ def summarise_evaluation(
         (``…_permuted_mean``), both of the first repeat (``…_first_repeat``); the best that metadata alone reach
         and whether that tells something (``metadata_tell``) or separates the classes (``metadata_separate``);
         whether the groups are few (``few_groups``) and the search is optimistic (``searched_on_test_videos``);
-        means and standard deviations over the folds of all repeats, which are no intervals; counts. Yes is 1 and no is
+        what :func:`summarise_folds` gives, whose spread is no interval; counts. Yes is 1 and no is
         0, None what could not be computed.
     """
     settings, training = EvaluationParameters.model_validate(evaluation), SvmParameters.model_validate(svm)
@@ -56,15 +56,35 @@ def summarise_evaluation(
         "searched_on_test_videos": float(training.search.mode == "global"),
         "n_videos": float(folds["video_id"].n_unique()),
         "n_groups": float(n_groups),
-        "n_folds": float(cv_metrics.filter(repeat=1).height),
-        "n_repeats": float(folds["repeat"].n_unique()),
         "n_rejected": float(len(rejected_videos)),
         "n_failed": float(len(failed_videos)),
     }
-    for name in ("test_roc_auc", "test_f1", "test_accuracy"):
-        values = cv_metrics[name].drop_nulls()
-        summary[f"{name}_fold_mean"] = _number(values.mean())
-        summary[f"{name}_fold_std"] = _number(values.std())
+    return summary | summarise_folds(cv_metrics)
+
+
+def summarise_folds(cv_metrics: pl.DataFrame) -> dict[str, float | None]:
+    """Count the folds and average their metrics, which takes no evaluation.
+
+    Parameters
+    ----------
+    cv_metrics : DataFrame
+        A row a fold of every repeat.
+
+    Returns
+    -------
+    dict
+        ``n_folds`` of a repeat, ``n_repeats``, and for each ``test_…`` metric its mean and standard deviation over the
+        folds of all repeats that have it (``…_fold_mean``, ``…_fold_std``), None where none has.
+    """
+    summary: dict[str, float | None] = {
+        "n_folds": float(cv_metrics.filter(repeat=1).height),
+        "n_repeats": float(cv_metrics["repeat"].n_unique()),
+    }
+    for name in cv_metrics.columns:
+        if name.startswith("test_") and not name.endswith("_support"):  # which counts videos
+            values = cv_metrics[name].drop_nulls()
+            summary[f"{name}_fold_mean"] = _number(values.mean())
+            summary[f"{name}_fold_std"] = _number(values.std())
     return summary
 
 

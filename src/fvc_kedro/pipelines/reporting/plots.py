@@ -17,9 +17,24 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import CLASSES
 from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
-from fvc_kedro.pipelines.reporting.style import FAKE, MUTED, REAL, axes_grid, new_axes
+from fvc_kedro.pipelines.reporting.style import (
+    FAKE,
+    MUTED,
+    POOLED,
+    REAL,
+    WITHIN,
+    add_legend,
+    axes_grid,
+    new_axes,
+    shortened,
+    shown,
+    space_numbers,
+)
 from fvc_kedro.pipelines.training_rows import labels_of, mean_predictions
 from fvc_kedro.video import Frame, UnusableVideoError, Video
+
+_NAME_LENGTH = 34  # characters that fit under a thumbnail
+_SLICE_LENGTH = 40  # and beside the axes of the slices
 
 
 def _truth(predictions: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -59,7 +74,7 @@ def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
         scores.append(metrics.roc_auc_score(y, probability))
     if scores:
         axes.plot([], [], color=FAKE, label=f"repeats: {len(scores)}, mean AUC {np.mean(scores):.3f}")
-    axes.legend(loc="lower right")
+    add_legend(figure, axes)
     return figure
 
 
@@ -79,14 +94,14 @@ def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
         rates = metrics.roc_curve(y, probability)
         score = metrics.roc_auc_score(y, probability)
         axes.plot(rates[0], rates[1], color=FAKE, lw=2.2, label=f"{len(y)} videos, AUC {score:.3f}")
-    axes.legend(loc="lower right")
+    add_legend(figure, axes)
     return figure
 
 
 def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
-    """Draw precision against recall for each repeat, its folds pooled, with the prevalence of fakes."""
+    """Draw precision against recall for each repeat, its folds pooled, with the share of fakes."""
     figure, axes = new_axes("Precision and recall of 'fake', out of fold", "recall", "precision")
-    axes.axhline(float(_truth(oof_predictions)[0].mean()), ls=":", color=MUTED, label="prevalence of fakes")
+    axes.axhline(float(_truth(oof_predictions)[0].mean()), ls=":", color=MUTED, label="share of fakes")
     scores = []
     for y, probability in _repeats(oof_predictions):
         curve = metrics.precision_recall_curve(y, probability)
@@ -96,7 +111,7 @@ def plot_precision_recall(oof_predictions: pl.DataFrame) -> Figure:
         label = f"repeats: {len(scores)}, mean average precision {np.mean(scores):.3f}"
         axes.plot([], [], color=FAKE, label=label)
     axes.set_ylim(0, 1.05)
-    axes.legend(loc="lower right")
+    add_legend(figure, axes)
     return figure
 
 
@@ -108,7 +123,7 @@ def _repeats(predictions: pl.DataFrame) -> list[tuple[NDArray[Any], NDArray[Any]
 
 def plot_fold_comparison(cv_metrics: pl.DataFrame) -> Figure:
     """Draw AUC, F1 and accuracy of every fold of every repeat."""
-    figure, axes = new_axes("Folds compared", "fold", "score", size=(max(6.4, 0.45 * len(cv_metrics)), 4.0))
+    figure, axes = new_axes("Folds compared", "fold", "score", size=(max(6.4, 0.5 * len(cv_metrics)), 4.0))
     names = {"test_roc_auc": "AUC", "test_f1": "F1", "test_accuracy": "accuracy"}
     positions = np.arange(len(cv_metrics))
     for number, (column, title) in enumerate(names.items()):
@@ -120,8 +135,8 @@ def plot_fold_comparison(cv_metrics: pl.DataFrame) -> Figure:
     labels = [f"{fold}\n{kernel}\n{c:g}" for fold, kernel, c in cv_metrics.select("fold", "kernel", "C").iter_rows()]
     axes.set_xticks(positions, labels, fontsize=8)
     axes.set_xlabel("fold, kernel and C; lines part the repeats")
-    axes.set_ylim(0, 1.15)
-    axes.legend(loc="upper center", ncols=3, frameon=False)
+    axes.set_ylim(0, 1.05)
+    add_legend(figure, axes)
     return figure
 
 
@@ -131,7 +146,7 @@ def plot_grid(grid_search: pl.DataFrame) -> Figure:
     cells = searches.group_by("kernel", "C").agg(pl.col("mean_roc_auc").mean(), pl.col("chosen").sum())
     kernels, values = sorted(cells["kernel"].unique()), sorted(cells["C"].unique())
     image = np.full((len(kernels), len(values)), np.nan)
-    figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(1.6 + 1.2 * len(values), 3.2))
+    figure, axes = new_axes("Grid search, mean inner AUC", "C", "kernel", size=(max(4.4, 1.6 + 1.2 * len(values)), 3.2))
     scores = cells["mean_roc_auc"].to_numpy()
     middle = (scores.min() + scores.max()) / 2
     for kernel, c, score, chosen in cells.iter_rows():
@@ -193,7 +208,7 @@ def _thumbnails(
         place.set_title(
             f"{row['label']}: P(fake) = {row['probability']:.2f}", fontsize=9, color=REAL if right else FAKE
         )
-        place.set_xlabel(row["video_id"].rsplit("-", 1)[0], fontsize=7)
+        place.set_xlabel(shortened(row["video_id"].rsplit("-", 1)[0], _NAME_LENGTH), fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -208,7 +223,7 @@ def _middle_picture(video: Video, n_frames: int) -> Frame:
 
 def plot_methods(method_comparison: pl.DataFrame) -> Figure:
     """Draw the area under the ROC curve of every method, pooled and within groups, with intervals."""
-    titles = {"roc_auc": "AUC, pooled", "mean_group_auc": "AUC within groups, mean"}
+    titles = {"roc_auc": POOLED, "mean_group_auc": WITHIN}
     methods = method_comparison["method"].unique(maintain_order=True).to_list()[::-1]
     figure = Figure(figsize=(9.6, 0.42 * len(methods) + 1.2), layout="constrained")
     for axes, (metric, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
@@ -236,19 +251,20 @@ def _draw_intervals(
             axes.plot([low, high], [number] * 2, color=colour, lw=1.6, alpha=0.6)
         if value is not None:
             axes.plot(value, number, "o", color=colour, ms=5)
-    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
+    space_numbers(axes)
+    axes.set_yticks(range(len(names)), [shown(name) for name in names], fontsize=8)
     axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
 
 
 def plot_permutations(permutation_test: pl.DataFrame) -> Figure:
     """Draw what the whole procedure reaches with labels that mean nothing, and with the true ones."""
-    figure, axes = new_axes("Permutation test of the whole procedure", "AUC, pooled, out of fold", "permutations")
+    figure, axes = new_axes("Permutation test of the whole procedure", f"{POOLED}, first repeat", "permutations")
     permuted = permutation_test.filter(pl.col("permutation") > 0)["roc_auc"].to_numpy()
     observed = permutation_test.filter(permutation=0)["roc_auc"]
     if len(permuted):
         axes.hist(permuted, bins=min(20, len(permuted)), color=MUTED, alpha=0.7, label="permuted labels")
         axes.axvline(observed.item(), color=FAKE, lw=2, label=f"true labels, {observed.item():.3f}")
-        axes.legend()
+        add_legend(figure, axes)
     else:
         _say(axes, "not done: evaluation.n_permutations is 0\nor there are more rows than evaluation.max_rows")
     return figure
@@ -267,10 +283,12 @@ def plot_learning_curve(learning_curve: pl.DataFrame) -> Figure:
         return figure
     drawn = learning_curve.drop_nulls(["roc_auc", "roc_auc_low"])
     groups = drawn["n_groups"].to_numpy()
-    axes.fill_between(groups, drawn["roc_auc_low"], drawn["roc_auc_high"], color=REAL, alpha=0.15, label="95 %")
-    axes.plot(groups, drawn["roc_auc"], "o-", color=REAL, label="pooled")
-    axes.plot(groups, drawn["mean_group_auc"].fill_null(float("nan")), "s--", color=FAKE, label="within groups")
-    axes.legend()
+    axes.fill_between(
+        groups, drawn["roc_auc_low"], drawn["roc_auc_high"], color=REAL, alpha=0.15, label=f"{POOLED}: 95 %"
+    )
+    axes.plot(groups, drawn["roc_auc"], "o-", color=REAL, label=POOLED)
+    axes.plot(groups, drawn["mean_group_auc"].fill_null(float("nan")), "s--", color=FAKE, label=WITHIN)
+    add_legend(figure, axes)
     return figure
 
 
@@ -284,15 +302,14 @@ def plot_reliability(oof_predictions: pl.DataFrame) -> Figure:
     said = [probability[bins == number].mean() for number in np.unique(bins)]
     true = [y[bins == number].mean() for number in np.unique(bins)]
     axes.plot(said, true, "o-", color=FAKE, label="out of fold, all repeats")
-    axes.set(title="Reliability", ylabel="share of fakes", xlim=(0, 1), ylim=(0, 1))
+    axes.set(title="Reliability", ylabel="share of fakes", xlim=(-0.03, 1.03), ylim=(-0.05, 1.05))
     axes.grid(visible=True, alpha=0.25)
-    axes.legend(loc="upper left")
     edges = np.linspace(0, 1, 11)
     below.hist(
         [probability[y == 0], probability[y == 1]], bins=edges, stacked=True, color=[REAL, FAKE], label=list(CLASSES)
     )
     below.set(xlabel="probability of fake", ylabel="predictions")
-    below.legend(fontsize=8)
+    add_legend(figure, axes, below)
     return figure
 
 
@@ -307,14 +324,13 @@ def plot_scores(oof_predictions: pl.DataFrame, svm_detector: VideoDetector) -> F
         axes.hist(probability[inside], edges, weights=weights[inside], color=colour, alpha=0.55, label=name)
     verdicts = svm_detector.verdicts_
     if verdicts is not None:
-        for threshold, text in (
-            (verdicts.authentic_below, "authentic below"),
-            (verdicts.tampered_from, "tampered from"),
+        for threshold, text, style in (
+            (verdicts.authentic_below, "authentic below", "--"),
+            (verdicts.tampered_from, "tampered from", "-"),
         ):
             if np.isfinite(threshold):
-                axes.axvline(threshold, color="black", ls="--", lw=1)
-                axes.text(threshold, axes.get_ylim()[1], text, rotation=90, va="top", ha="right", fontsize=8)
-    axes.legend(loc="upper left")
+                axes.axvline(threshold, color="black", ls=style, lw=1, label=f"{text} {threshold:.3f}")
+    add_legend(figure, axes)
     return figure
 
 
@@ -338,7 +354,9 @@ def plot_slices(slices: pl.DataFrame) -> Figure:
         if row["roc_auc_low"] is not None:
             axes.plot([row["roc_auc_low"], row["roc_auc_high"]], [number] * 2, color=colour, lw=1.6, alpha=0.6)
         axes.plot(row["roc_auc"], number, "o", color=colour, ms=5)
-        names.append(f"{row['slice_by']}: {row['slice']} ({row['n_real']} real, {row['n_fake']} fake)")
+        name = shortened(f"{row['slice_by']}: {row['slice']}", _SLICE_LENGTH)
+        names.append(f"{name} ({row['n_real']} real, {row['n_fake']} fake)")
+    space_numbers(axes)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
     return figure
@@ -361,7 +379,7 @@ def plot_family_ablation(family_ablation: pl.DataFrame) -> Figure:
         _draw_intervals(axes, drawn, table["features"].to_list(), neutral, marked="default")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(
-            "AUC, out of fold, 95 % over groups" if column == "roc_auc" else "AUC less that of the detector"
+            "AUC, first repeat, 95 % over groups" if column == "roc_auc" else "AUC less that of the detector"
         )
     return figure
 
@@ -378,29 +396,45 @@ class Plot:
 _VIDEOS = ["corpus_index", "corpus_videos", "params:reporting"]
 # By dataset name; each is shown where the report's template names it.
 PLOTS = {
-    "method_comparison_plot": Plot(plot_methods, ["method_comparison"], "AUC of every method; the detector in red."),
+    "method_comparison_plot": Plot(
+        plot_methods,
+        ["method_comparison"],
+        "AUC of every method, mean over the repeats, with 95 % intervals over groups; the detector in red.",
+    ),
     "permutation_test_plot": Plot(
         plot_permutations,
         ["permutation_test"],
-        "What the procedure reaches with permuted labels, and with the true ones, on one drawing of the folds.",
+        "What the procedure reaches with permuted labels, and with the true ones, in the first repeat.",
     ),
     "learning_curve_plot": Plot(
         plot_learning_curve, ["learning_curve"], "A curve that still rises says that more groups would help."
     ),
     "roc_plot": Plot(plot_roc, ["oof_predictions"], "ROC curve of every repeat."),
     "precision_recall_plot": Plot(
-        plot_precision_recall, ["oof_predictions"], "Precision and recall of every repeat, beside the prevalence."
+        plot_precision_recall, ["oof_predictions"], "Precision and recall of every repeat, beside the share of fakes."
     ),
-    "reliability_plot": Plot(plot_reliability, ["oof_predictions"], "Whether a probability means what it says."),
+    "reliability_plot": Plot(
+        plot_reliability,
+        ["oof_predictions"],
+        "Whether a probability means what it says: of the videos at 0.7, seven of ten should be fake. Below, how many.",
+    ),
     "scores_plot": Plot(
-        plot_scores, ["oof_predictions", "svm_detector"], "Scores of both classes with the thresholds of the verdict."
+        plot_scores, ["oof_predictions", "svm_detector"], "Scores of both classes, with the thresholds of the verdict."
     ),
-    "confusion_matrix_plot": Plot(plot_confusion_matrix, ["oof_predictions"], "Labels at one half, mean over repeats."),
+    "confusion_matrix_plot": Plot(
+        plot_confusion_matrix,
+        ["oof_predictions"],
+        "Videos called fake from a probability of one half on; mean number over the repeats, share of the row.",
+    ),
     "fold_comparison_plot": Plot(
-        plot_fold_comparison, ["cv_metrics"], "The folds of all repeats. Their spread is no interval."
+        plot_fold_comparison,
+        ["cv_metrics"],
+        "The folds of all repeats, with the kernel and C that each search chose. Their spread is no interval.",
     ),
     "grid_heat_map_plot": Plot(
-        plot_grid, ["grid_search"], "Inner AUC of the grid, and how often each point was chosen."
+        plot_grid,
+        ["grid_search"],
+        "Mean AUC of each point of the grid in the searches of all folds, and how often it was chosen.",
     ),
     "slices_plot": Plot(plot_slices, ["slices"], "AUC by slice; small slices in grey."),
     "mistake_thumbnails_plot": Plot(
@@ -412,9 +446,13 @@ PLOTS = {
         "Videos evenly over the scores, lowest probability of fake first.",
     ),
     "family_ablation_plot": Plot(
-        plot_family_ablation, ["family_ablation"], "AUC of each part alone; change when an expert is left out."
+        plot_family_ablation,
+        ["family_ablation"],
+        "Left, each part alone, beside the detector. Right, what leaving an expert out changes. First repeat.",
     ),
     "family_importance_plot": Plot(
-        plot_importance, ["family_importance"], "Loss of AUC; columns that another part repeats lose nothing."
+        plot_importance,
+        ["family_importance"],
+        "Loss of AUC in the first repeat. A part whose information another part has as well loses nothing.",
     ),
 }

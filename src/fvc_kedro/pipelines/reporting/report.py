@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.resampling import METRICS
@@ -16,16 +17,18 @@ from fvc_kedro.lineage import Lineage
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
 from fvc_kedro.pipelines.reporting.plots import PLOTS
+from fvc_kedro.pipelines.reporting.style import POOLED, WITHIN, shown
 from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-_FIRST_METRICS = ("roc_auc", "mean_group_auc")
+# Of all methods, as many as fit a page; method_comparison has every metric.
+_FURTHER_METRICS = ("average_precision", "accuracy", "balanced_accuracy", "mcc", "f1_score", "log_loss", "brier")
 # Metrics as the report names them.
 TITLES = {
-    "roc_auc": "AUC, pooled",
-    "mean_group_auc": "AUC within groups, mean",
+    "roc_auc": POOLED,
+    "mean_group_auc": WITHIN,
     "average_precision": "Average precision",
     "base_rate": "Share of fakes, the average precision of chance",
     "equal_error_rate": "Equal error rate",
@@ -37,9 +40,9 @@ TITLES = {
     "log_loss": "Log-loss",
     "brier": "Brier score",
     "expected_calibration_error": "Expected calibration error",
-    "tpr_at_1_percent_fpr": "Fakes found at 1 % false alarms",
-    "tpr_at_5_percent_fpr": "Fakes found at 5 % false alarms",
-    "tpr_at_10_percent_fpr": "Fakes found at 10 % false alarms",
+    "tpr_at_1_percent_fpr": "ROC curve: true positive rate at 1 % false positive rate",
+    "tpr_at_5_percent_fpr": "ROC curve: true positive rate at 5 % false positive rate",
+    "tpr_at_10_percent_fpr": "ROC curve: true positive rate at 10 % false positive rate",
 }
 
 
@@ -50,6 +53,19 @@ def figure_text(value: float | None, low: float | None = None, high: float | Non
     if low is None or high is None:
         return _three_digits(value, signed)
     return f"{_three_digits(value, signed)} ({_three_digits(low, signed)} to {_three_digits(high, signed)})"
+
+
+def figure_cell(
+    value: float | None, low: float | None = None, high: float | None = None, signed: bool = False
+) -> Markup:
+    """Write a figure as :func:`figure_text` does, its interval apart so that a narrow table can set it below."""
+    figure, _, bounds = figure_text(value, low, high, signed).partition(" ")
+    return Markup("{} <small>{}</small>").format(figure, bounds) if bounds else Markup("{}").format(figure)
+
+
+def share_text(value: float | None) -> str:
+    """Write a share in percent, such as ``2.1 %``; a dash where it is not known."""
+    return _DASH if value is None else f"{100 * value:.1f} %"
 
 
 def _three_digits(value: float, signed: bool) -> str:
@@ -97,7 +113,13 @@ def write_report(
     reporting = ReportingParameters.model_validate(parameters["reporting"])
     corpus = _corpus(tables)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": figure_text, "p_value": p_value_text}
+    environment.filters |= {
+        "figure": figure_text,
+        "cell": figure_cell,
+        "share": share_text,
+        "p_value": p_value_text,
+        "shown": shown,
+    }
     return environment.from_string(_TEMPLATE).render(
         summary=summary,
         svm=svm,
@@ -108,7 +130,7 @@ def write_report(
         headline=_headline(summary),
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
         titles=TITLES,
-        further_metrics=[name for name in METRICS if name not in _FIRST_METRICS and METRICS[name] is not None],
+        further_metrics=_FURTHER_METRICS,
         metrics=list(METRICS),
         slices=tables["slices"].to_dicts(),
         mistakes=tables["mistakes"].head(reporting.n_thumbnails).to_dicts(),
@@ -121,22 +143,32 @@ def write_report(
         left_out_one_by_one=summary["n_folds"] == corpus["n_groups"],
         absent=[name for name in METHODS if name not in set(tables["method_comparison"]["method"])],
         origin=_origin(lineage),
-        reached=next((row for row in tables["thresholds"].to_dicts() if row["threshold"] is not None), None),
+        operating=_operating_point(tables["thresholds"]),
     )
 
 
 def _origin(lineage: Lineage) -> dict[str, Any]:
     """Gather which runs made what the page shows, and what of it does not fit the rest."""
-    shown = (*REPORT_TABLES, *PLOTS, "evaluation_summary", "svm_detector")
-    recorded = [name for name in shown if name in lineage.records]
+    names = (*REPORT_TABLES, *PLOTS, "evaluation_summary", "svm_detector")
+    recorded = [name for name in names if name in lineage.records]
     summary = lineage.records.get("evaluation_summary")
     return {
         "fingerprint": summary and summary.fingerprint,
-        "unrecorded": [name for name in shown if name not in lineage.records],
-        "runs": lineage.runs_behind(*shown),
+        "unrecorded": [name for name in names if name not in lineage.records],
+        "runs": lineage.runs_behind(*names),
         "changed_parameters": lineage.changed_parameters(*recorded),
-        "findings": [finding.text for finding in lineage.findings(*shown)],
+        "findings": [finding.text for finding in lineage.findings(*names)],
     }
+
+
+def _operating_point(thresholds: pl.DataFrame) -> dict[str, Any] | None:
+    """Choose the threshold that heads the report: that of the least false positive rate that could be measured.
+
+    Not a point of the ROC curve, whose threshold is read off the very videos that it is judged on: nobody would have
+    known it beforehand.
+    """
+    measured = thresholds.drop_nulls(["threshold", "measured_true_positive_rate"]).sort("false_positive_rate")
+    return measured.row(0, named=True) if len(measured) else None
 
 
 def _headline(summary: Mapping[str, float | None]) -> dict[str, Any]:
@@ -201,13 +233,13 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "codecs": _counts(used, "codec"),
         "several_streams": int((used["n_video_streams"] > 1).sum()),
         "facts": [
-            (title, unit, *(used[name].quantile(share) for share in (0.0, 0.5, 1.0)))
-            for name, title, unit in (
-                ("duration_s", "Duration", "s"),
-                ("width", "Width", "pixels"),
-                ("height", "Height", "pixels"),
-                ("fps", "Frame rate", "1/s"),
-                ("bitrate", "Bitrate", "bit/s"),
+            (title, unit, *((used[name] / scale).quantile(share) for share in (0.0, 0.5, 1.0)))
+            for name, title, unit, scale in (
+                ("duration_s", "Duration", "s", 1),
+                ("width", "Width", "pixels", 1),
+                ("height", "Height", "pixels", 1),
+                ("fps", "Frame rate", "frames/s", 1),
+                ("bitrate", "Bitrate", "kbit/s", 1000),
             )
         ],
         "lost": lost.group_by("stage", "reason")
