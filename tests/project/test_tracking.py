@@ -108,7 +108,7 @@ def test_every_marked_file_is_in_the_record(tracked):
     store, parent = tracked
     assert {"roc_plot", "family_ablation_plot"} <= set(PLOTS)
     assert store.files(parent, "plots") == {f"plots/{name.removesuffix('_plot')}.png" for name in PLOTS}
-    assert store.files(parent, "reports") == {"reports/report.html"}
+    assert store.files(parent, "reports") == {"reports/report.html", "reports/oof_predictions.parquet"}
 
 
 def test_the_record_says_where_the_results_come_from(tiny_run, tracked, tmp_path):
@@ -116,6 +116,8 @@ def test_the_record_says_where_the_results_come_from(tiny_run, tracked, tmp_path
     index = table(tiny_run, "02_intermediate/corpus_index.parquet")
     tags = parent.data.tags
     assert tags["corpus_fingerprint"] == corpus_fingerprint(index)
+    recorded = Path(tiny_run["data_root"]) / "lineage/evaluation_summary.json"
+    assert tags["fingerprint"] == json.loads(recorded.read_text())["fingerprint"]
     assert (tags["corpus_videos"], tags["corpus_groups"]) == ("12", "6")
     assert tags["version.numpy"] == np.__version__
     assert "git_commit" not in tags  # the project of the tests is a copy outside the repository

@@ -138,7 +138,7 @@ class TrackingHook:
             log_marked,
         )
 
-        about = self._tag_corpus(catalog)
+        about = self._tag_corpus(catalog) | self._tag_fingerprint(catalog)
         log_marked(catalog, self._saved)
         if "cv_metrics" in self._saved and "evaluation_summary" not in self._saved:  # which has the same figures
             log_fold_summary(catalog)
@@ -151,6 +151,15 @@ class TrackingHook:
             about |= {} if score is None else {"roc_auc": str(score)}
             address = log_detector(catalog, self._parameters.registered_model, about)
             logger.info("registered the detector as %s", address)
+
+    def _tag_fingerprint(self, catalog: CatalogProtocol) -> dict[str, str]:
+        """Tag the run with the fingerprint that its report shows, or else that of the detector."""
+        made = [name for name in ("evaluation_summary", "svm_detector") if name in self._saved]
+        if not made or "lineage" not in catalog:
+            return {}
+        tags = {"fingerprint": catalog.load("lineage").records[made[0]].fingerprint}
+        mlflow.set_tags(tags)
+        return tags
 
     def _tag_corpus(self, catalog: CatalogProtocol) -> dict[str, str]:
         if not catalog.exists("corpus_index"):
