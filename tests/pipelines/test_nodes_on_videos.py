@@ -166,7 +166,19 @@ def test_equal_content_with_equal_label_counts_once():
 def test_equal_content_with_another_label_counts_not_at_all():
     index, rejected = indexed(MORE, list("pqrstp"))
     assert len(index) == 4
-    assert all("equal content with another label (a.mp4, f.mp4)" in reason for reason in rejected["reason"])
+    assert set(rejected["reason"]) == {"conflict: equal content with another label (real: a.mp4; fake: f.mp4)"}
+
+
+def test_a_reason_names_a_few_of_many():
+    groups = [("same.mp4", "real", f"g{number:04}") for number in range(1000)]
+    copies = [(f"{number:04}.mp4", ("real", "fake")[number % 2], "5") for number in range(1000)]
+    index, rejected = indexed([*GOOD, *groups, *copies], [*"pqrs", *"t" * 1000, *"u" * 1000])
+    assert len(index) == 5
+    assert rejected["reason"].unique().sort().to_list() == [
+        "conflict: equal content with another label (real: 0000.mp4, 0002.mp4, 0004.mp4, 0006.mp4, 0008.mp4 and 495 "
+        "more; fake: 0001.mp4, 0003.mp4, 0005.mp4, 0007.mp4, 0009.mp4 and 495 more)",
+        "listed before, in row 5 (groups: g0000, g0001, g0002, g0003, g0004 and 995 more)",
+    ]
 
 
 def test_groups_that_share_a_video_become_one():
@@ -182,17 +194,33 @@ def test_groups_that_share_a_video_become_one():
         "f.mp4": "3",
         "h.mp4": "5",
     }
-    names = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
-    assert names == {"1": ["1", "2"], "3": ["3", "4"], "5": ["5"]}
+    assert names_of(index) == {"1": ["1", "2"], "3": ["3", "4"], "5": ["5"]}
     assert len(rejected) == 2
+
+
+def names_of(index):
+    """Names of each group, which only its first video bears."""
+    first = index.unique("group", keep="first", maintain_order=True)
+    assert index["group_names"].is_not_null().sum() == len(first)
+    return {group: json.loads(names) for group, names in first.select("group", "group_names").iter_rows()}
+
+
+def test_groups_that_share_videos_in_a_chain_become_one():
+    links = [(f"v{number}.mp4", "real", f"g{(number + 1) // 2:02}") for number in range(40)]
+    index, _ = indexed([*GOOD, *links], [*"pqrs", *(f"c{number // 2}" for number in range(40))])
+    assert names_of(index) == {"1": ["1"], "2": ["2"], "g00": [f"g{number:02}" for number in range(21)]}
+
+
+def test_what_is_no_group_joins_no_groups():
+    rows = [("a.mp4", "real", "nan"), ("e.mp4", "real", "nan"), ("e.mp4", "real", "3")]
+    index, _ = indexed([*GOOD, *rows], [*"pqrsptt"])
+    assert names_of(index) == {"1": ["1"], "2": ["2"], "3": ["3"]}
 
 
 def test_names_of_groups_are_never_taken_apart_or_put_together():
     rows = (*GOOD, ("e.mp4", "real", "1+2"), ("f.mp4", "fake", "C++"), ("g.mp4", "fake", "C"))
     index, _ = indexed(rows, [*"pqrstuv"])
-    assert index.select("group", "group_names").unique().sort("group").rows() == [
-        (name, json.dumps([name])) for name in ("1", "1+2", "2", "C", "C++")
-    ]
+    assert names_of(index) == {name: [name] for name in ("1", "1+2", "2", "C", "C++")}
 
 
 @settings(max_examples=60, deadline=None)
@@ -212,7 +240,7 @@ def test_no_group_shares_a_video_or_a_name_with_another(extra):
     index, rejected = indexed(rows, [*"pqrs", *(row[3] for row in extra)])
     groups = pl.concat(table.select("video_path", "group") for table in (index, rejected)).group_by("video_path")
     assert groups.agg(pl.col("group").n_unique())["group"].max() == 1
-    groups = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
+    groups = names_of(index)
     assert all(names[0] == group for group, names in groups.items())
     every_name = [name for names in groups.values() for name in names]
     assert len(set(every_name)) == len(every_name)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
@@ -220,7 +223,10 @@ def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
     usable = pl.col("reason").is_null()
     first = pl.col("row").filter(usable).min().over("video_path")
     labels = pl.col("label").filter(usable).n_unique().over("video_path")
-    groups = pl.col("group").filter(usable).unique().sort().str.join(", ").over("video_path")
+    names = pl.col("group").filter(usable).unique().sort()
+    n_more = names.len().cast(pl.Int64) - _NAMED
+    more = pl.when(n_more > 0).then(pl.format(" and {} more", n_more)).otherwise(pl.lit(""))
+    groups = pl.format("{}{}", names.head(_NAMED).str.join(", "), more).over("video_path")
     return rows.with_columns(
         reason=pl.when(usable & (labels > 1))
         .then(pl.lit("conflict: the same video is listed both as real and as fake"))
@@ -319,7 +325,7 @@ def index_videos(
     Two files of equal content and label count once, the first; with different labels they are all
     rejected, as one of the labels must be wrong. Groups that share a video, by path or by content,
     become one group: their other videos are likely copies of one another too. It is named after the first of them in
-    alphabetical order; ``group_names`` lists them all, as JSON.
+    alphabetical order; ``group_names`` lists them all, as JSON, on the group's first video, and is null on the others.
 
     Returns
     -------
@@ -338,9 +344,11 @@ def index_videos(
         if row["reason"] is None and video_id in video_inspections.failures:
             row["reason"] = video_inspections.failures[video_id]
         rows.append(row | (video_inspections.values[video_id][_FACTS] if row["reason"] is None else {}))
-    _merge_groups_that_share(rows, "video_path", "sha256")
+    names = _merge_groups_that_share(rows, "video_path", "sha256")
     _mark_equal_contents(rows)
     used = sorted((row for row in rows if row["reason"] is None), key=lambda row: row["video_id"])
+    for row in used:
+        row["group_names"] = names.pop(row["group"], None)
     index = pl.DataFrame([_pick(row, INDEX_SCHEMA) for row in used], schema=INDEX_SCHEMA)
     rejected = pl.DataFrame(
         [_pick(row, REJECTED_SCHEMA) for row in rows if row["reason"] is not None], schema=REJECTED_SCHEMA
@@ -355,19 +363,32 @@ def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in schema}
 
 
-def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> None:
-    members = {row["group"]: {row["group"]} for row in rows}
-    first_group: dict[tuple[str, str], str] = {}
-    for fact in facts:
-        for row in rows:
-            if row.get(fact) and row["group"]:
-                other = first_group.setdefault((fact, row[fact]), row["group"])
-                joined = members[other] | members[row["group"]]
-                for group in joined:
-                    members[group] = joined
-    for row in rows:
-        names = sorted(members[row["group"]])
-        row["group"], row["group_names"] = names[0], json.dumps(names, ensure_ascii=False)
+def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> dict[str, str]:
+    """Make groups that share a fact one, named after the first; return the names of each, as JSON."""
+    grouped = [row for row in rows if _is_group(row["group"])]
+    old = sorted({row["group"] for row in grouped})
+    numbers = {name: number for number, name in enumerate(old)}
+    first: dict[tuple[str, str], int] = {}
+    links = [
+        (first.setdefault((fact, row[fact]), numbers[row["group"]]), numbers[row["group"]])
+        for fact in facts
+        for row in grouped
+        if row.get(fact)
+    ]
+    ends = np.array(links, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links), np.bool_), tuple(ends)), shape=(len(old), len(old)))
+    members: dict[int, list[str]] = {}
+    components = connected_components(graph, directed=False)[1] if old else []
+    for name, component in zip(old, components, strict=True):
+        members.setdefault(component, []).append(name)
+    new = {name: names[0] for names in members.values() for name in names}
+    for row in grouped:
+        row["group"] = new[row["group"]]
+    return {names[0]: json.dumps(names, ensure_ascii=False) for names in members.values()}
+
+
+def _is_group(name: str) -> bool:
+    return name != "" and name.lower() not in NO_VALUES
 
 
 def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
@@ -376,9 +397,15 @@ def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
         if row["reason"] is None:
             by_content.setdefault(row["sha256"], []).append(row)
     for same in by_content.values():
-        if len({row["label"] for row in same}) > 1:
-            paths = ", ".join(row["video_path"] for row in same)
+        paths = {label: [row["video_path"] for row in same if row["label"] == label] for label in LABELS}
+        if all(paths.values()):
+            named = "; ".join(f"{label}: {_some(of_label)}" for label, of_label in paths.items())
             for row in same:
-                row["reason"] = f"conflict: equal content with another label ({paths})"
+                row["reason"] = f"conflict: equal content with another label ({named})"
         for row in same[1:]:
             row["reason"] = row["reason"] or f"duplicate: equal content as {same[0]['video_path']}"
+
+
+def _some(values: Sequence[str]) -> str:
+    n_more = len(values) - _NAMED
+    return ", ".join(values[:_NAMED]) + (f" and {n_more} more" if n_more > 0 else "")
