@@ -102,7 +102,7 @@ def test_every_video_may_be_declared_to_stand_alone():
         (("e.mp4", "parody", "1"), "label 'parody' is not used"),
         (("e.mp4", None, "1"), "no label"),
         ((None, "real", "1"), "no video_path"),
-        (("e.mp4", "real", ""), "no group"),
+        (("e.mp4", "real", ""), "the group cell is empty"),
         (("a.mp4", "real", "9"), "listed before, in row 1 (groups: 1, 9)"),
     ],
 )
@@ -157,9 +157,13 @@ def indexed(rows, hashes):
 MORE = (*GOOD, ("e.mp4", "real", "3"), ("f.mp4", "fake", "3"))
 
 
-def test_equal_content_with_equal_label_counts_once():
+def test_equal_content_with_equal_label_counts_once(caplog):
+    caplog.clear()
     index, rejected = indexed(MORE, list("pqrspt"))
     assert len(index) == 5
+    assert [record.message for record in caplog.records] == [
+        "1 of 6 videos is rejected: row 5 ('e.mp4'), duplicate: equal content as a.mp4 (see rejected_videos)"
+    ]
     assert rejected["reason"].to_list() == ["duplicate: equal content as a.mp4"]
 
 
@@ -296,7 +300,7 @@ def index_of(videos):
     return pl.DataFrame([{name: row[name] for name in ingestion.INDEX_SCHEMA} for row in rows])
 
 
-def test_features_are_tabulated_as_measured_and_failures_named():
+def test_features_are_tabulated_as_measured_and_failures_named(caplog):
     videos = {"a.mp4": video(1), "b.mp4": video(2), "c.mp4": video(3)}
     index = index_of(videos)
     parameters = PARAMETERS["features"] | {"families": ["classic", "chroma"], "segment_s": 0.3}
@@ -312,6 +316,7 @@ def test_features_are_tabulated_as_measured_and_failures_named():
     expected = [value for name in ("v0", "v2") for value in values[name]["classic"]["noise_mean"]]
     assert table["noise_mean"].to_list() == expected
     assert failed.rows() == [("v1", "b.mp4", "hung")]
+    assert caplog.messages == ["1 of 3 videos could not be measured: b.mp4, hung (see failed_videos)"]
     averaged = average_segments(table)
     assert averaged.columns == ["video_id", "label", "group", *feature_names(["classic", "chroma"])]
     np.testing.assert_allclose(averaged["noise_mean"], [np.mean(expected[:3]), np.mean(expected[3:])])

@@ -80,7 +80,7 @@ def judge_other_corpus(
 
 
 def _known_groups(other_index: pl.DataFrame, corpus_index: pl.DataFrame, training_table: pl.DataFrame) -> pl.Series:
-    """Groups of another corpus that share a name, or the content of a video, with those trained on."""
+    """Find the groups of another corpus that share a name, or the content of a video, with those trained on."""
     trained = corpus_index.join(training_table, on="video_id", how="semi")
     # Groups, not videos: the one that bears the names of its group may not have been measured.
     trained_names = _names(corpus_index.join(trained, on="group", how="semi"))

@@ -19,7 +19,7 @@ from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import digest
+from fvc_kedro.pipelines.measuring import digest, some_reasons
 from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
@@ -150,7 +150,9 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     rows = rows.with_columns(label.replace(NUMBERED_LABELS), group).with_columns(reason=_row_reason())
     if not alone:
         _warn_of_similar_groups(rows.filter(pl.col("reason").is_null())["group"])
-    return _mark_equal_ids(_mark_repeated_paths(rows))
+    rows = _mark_equal_ids(_mark_repeated_paths(rows))
+    _warn_of_rejected(rows.drop_nulls("reason"), len(rows), "row")
+    return rows
 
 
 def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
@@ -190,10 +192,25 @@ def _row_reason() -> pl.Expr:
         .when(~label.is_in(LABELS))
         .then(pl.format("label '{}' is not used: only real and fake are", label))
         .when(group == "")
-        .then(pl.lit(f"no group in this row: {remedy}"))
+        .then(pl.lit(f"the group cell is empty: {remedy}"))
         .when(group.str.to_lowercase().is_in(NO_VALUES))
         .then(pl.format(f"group '{{}}' is no group: {remedy}", group))
     )
+
+
+def _warn_of_rejected(rejected: pl.DataFrame, n_rows: int, what: str) -> None:
+    if len(rejected):
+        logger.warning(
+            "%d of %d %ss %s rejected: %s (see rejected_videos)",
+            len(rejected),
+            n_rows,
+            what,
+            "is" if len(rejected) == 1 else "are",
+            some_reasons(
+                (f"row {row} ({path!r})", reason)
+                for row, path, reason in rejected.select("row", "video_path", "reason").iter_rows()
+            ),
+        )
 
 
 def _warn_of_numbered_labels(labels: pl.Series) -> None:
@@ -251,9 +268,11 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
     counts = {label: usable.filter(pl.col("label") == label).height for label in LABELS}
     if not all(counts.values()):
         seen = dict(rows["label"].value_counts(sort=True).head(_NAMED).iter_rows())
+        if usable.is_empty() and len(rows):
+            raise ManifestError(f"no row of the manifest can be used: {_most_frequent_reasons(rows)}")
         raise ManifestError(
             f"both classes are needed, the manifest has {counts['real']} usable rows labelled real and "
-            f"{counts['fake']} labelled fake (labels seen: {seen}){_most_frequent_reasons(rows)}"
+            f"{counts['fake']} labelled fake (labels seen: {seen}){_and_reasons(rows)}"
         )
     try:
         check_foldable(usable.unique("video_id", keep="first", maintain_order=True), parameters)
@@ -264,13 +283,18 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
         ) from error
 
 
+def _and_reasons(rows: pl.DataFrame) -> str:
+    reasons = _most_frequent_reasons(rows)
+    return f"; the most frequent reasons not to use a row: {reasons}" if reasons else ""
+
+
 def _most_frequent_reasons(rows: pl.DataFrame) -> str:
     reasons = rows.drop_nulls("reason").group_by("reason").agg(pl.len(), pl.col("row", "video_path").first())
     named = [
         f"{reason} ({count} rows, first row {row}: {path!r})"
         for reason, count, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
     ]
-    return f"; the most frequent reasons not to use a row: {'; '.join(named)}" if named else ""
+    return "; ".join(named)
 
 
 def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:
@@ -353,9 +377,11 @@ def index_videos(
     rejected = pl.DataFrame(
         [_pick(row, REJECTED_SCHEMA) for row in rows if row["reason"] is not None], schema=REJECTED_SCHEMA
     )
+    checked = checked_manifest.filter(pl.col("reason").is_null())
+    _warn_of_rejected(rejected.join(checked, on="row", how="semi"), len(checked), "video")
     for label in LABELS:
         if label not in index["label"]:
-            raise ManifestError(f"no usable video is labelled {label}{_most_frequent_reasons(rejected)}")
+            raise ManifestError(f"no usable video is labelled {label}{_and_reasons(rejected)}")
     return index, rejected
 
 
