@@ -86,7 +86,8 @@ def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
     from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
 
     given = {name for name in PATH_PARAMETERS & params.keys() if params[name] and "://" not in str(params[name])}
-    return params | {name: str(Path.cwd() / str(params[name])) for name in given}
+    # A shell leaves a ~ inside an argument to the program.
+    return params | {name: str(Path.cwd() / os.path.expanduser(str(params[name]))) for name in given}  # noqa: PTH111
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.parameters import LimitParameters
 from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 from fvc_kedro.pipelines.ingestion import nodes as ingestion
+from fvc_kedro.pipelines.measuring import failure_table
 from fvc_kedro.pipelines.reporting import plots as reporting
 from fvc_kedro.pipelines.scaling.nodes import (
     describe_scaled_videos,
@@ -128,6 +129,18 @@ def test_a_video_over_a_limit_is_told_which(limit, value):
     assert ingestion.inspect_video(video(), LIMITS)["width"] == 64
     with pytest.raises(UnusableVideoError, match=f"over a limit.*{limit}"):
         ingestion.inspect_video(video(), replace(LIMITS, **{limit: value}))
+
+
+def test_failures_of_one_kind_are_told_once(caplog):
+    reasons = {f"v{number}": f"missing: there is no file /{number}.mp4" for number in range(6)} | {
+        "v6": "empty: 0 bytes"
+    }
+    index = pl.DataFrame({"video_id": sorted(reasons), "video_path": [f"{name}.mp4" for name in sorted(reasons)]})
+    failure_table(index, reasons, "measured", "failed_videos")
+    assert caplog.messages == [
+        "7 of 7 videos could not be measured: v0.mp4, missing: there is no file /0.mp4; v6.mp4, empty: 0 bytes and 5 "
+        "more (see failed_videos)"
+    ]
 
 
 def test_inspections_are_asked_for_usable_rows_only():

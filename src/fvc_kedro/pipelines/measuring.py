@@ -136,11 +136,16 @@ def failure_table(corpus_index: pl.DataFrame, failures: Mapping[str, str], what:
 
 
 def some_reasons(named_reasons: Iterable[tuple[str, str]]) -> str:
-    """Tell a few of many names with their reasons, as different ones as there are, and how many more there are."""
+    """Tell a few of many names with their reasons, of different kinds where there are, and how many more there are."""
     first: dict[str, str] = {}
     total = 0
     for name, reason in named_reasons:
-        first.setdefault(reason, name)
+        first.setdefault(kind_of(reason), f"{name}, {reason}")
         total += 1
-    examples = [f"{name}, {reason}" for reason, name in islice(first.items(), _NAMED)]
+    examples = list(islice(first.values(), _NAMED))
     return "; ".join(examples) + (f" and {total - len(examples)} more" if total > len(examples) else "")
+
+
+def kind_of(reason: str) -> str:
+    """Return the words of a reason that others of its kind share: those before the first colon or comma."""
+    return reason.partition(":")[0].partition(",")[0]

@@ -19,7 +19,7 @@ from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import digest, some_reasons
+from fvc_kedro.pipelines.measuring import digest, kind_of, some_reasons
 from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
@@ -165,7 +165,7 @@ def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
     if missing:
         raise ManifestError(
             f"the manifest lacks the columns {missing}; it has {manifest.columns}. "
-            "The first line must be video_path,label,group"
+            "The first line must be video_path,label,group (or with another separator: a semicolon, a tab or |)"
         )
     if "group" not in manifest.columns and not alone:
         raise ManifestError(
@@ -289,10 +289,12 @@ def _and_reasons(rows: pl.DataFrame) -> str:
 
 
 def _most_frequent_reasons(rows: pl.DataFrame) -> str:
-    reasons = rows.drop_nulls("reason").group_by("reason").agg(pl.len(), pl.col("row", "video_path").first())
+    kind = pl.col("reason").map_elements(kind_of, return_dtype=pl.String).alias("kind")
+    first = pl.col("reason", "row", "video_path").first()
+    reasons = rows.drop_nulls("reason").group_by(kind, maintain_order=True).agg(pl.len(), first).drop("kind")
     named = [
         f"{reason} ({count} rows, first row {row}: {path!r})"
-        for reason, count, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
+        for count, reason, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
     ]
     return "; ".join(named)
 
