@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -41,8 +42,9 @@ class InputsHook:
     """Stops a run before it starts if its inputs are not there or are refused, or its results cannot be written."""
 
     @hook_impl(tryfirst=True)  # before an MLflow run is opened
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Look for every dataset that the run reads and does not make, check what is checked first, try the folders."""
+        _refuse_tilde(Path(run_params["project_path"]) / "~", pipeline, catalog)
         _look_for_inputs(pipeline, catalog)
         # polars starts threads when it reads, and a process forked after that, as ParallelRunner's are, would hang.
         if not isinstance(catalog, SharedMemoryDataCatalog):
@@ -59,8 +61,13 @@ class DiskHook:
         causes = [cause for cause in _with_causes(error) if is_disk_full(cause)]
         if not causes:
             return
-        file = getattr(causes[-1], "filename", None)
-        folder = Path(str(file)).parent if file else _common_folder(pipeline, catalog)
+        # Where a file was copied, the first name is that of the original.
+        file = getattr(causes[-1], "filename2", None) or getattr(causes[-1], "filename", None)
+        folder = (
+            Path(str(file)).parent
+            if file
+            else f"{_common_folder(pipeline, catalog)} (or of {tempfile.gettempdir()}, for temporary files)"
+        )
         raise OutputFolderError(
             f"the disk of {folder} is full: free some space, or give another folder as data_root. What is done is "
             "kept, and the same command takes up where this one was"
@@ -74,17 +81,29 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _common_folder(pipeline: Pipeline, catalog: CatalogProtocol) -> Path:
-    places = (location(catalog, name) for name in pipeline.all_outputs() if name in catalog)
-    return Path(os.path.commonpath([place.parent for place in places if place is not None]))
+    return Path(os.path.commonpath([place.parent for place in _places(pipeline.all_outputs(), catalog)]))
+
+
+def _places(names: Iterable[str], catalog: CatalogProtocol) -> list[Path]:
+    places = (location(catalog, name) for name in names if name in catalog)
+    return [place for place in places if place is not None]
+
+
+def _refuse_tilde(tilde: Path, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse paths that would lie in a folder of that name in the project."""
+    for place in _places(pipeline.inputs() | pipeline.all_outputs(), catalog):
+        if tilde in place.parents:
+            raise OutputFolderError(
+                f"{place}: a path that begins with ~ in globals.yml or in Python is not expanded: write "
+                f"{Path.home() / place.relative_to(tilde)}"
+            )
 
 
 def _try_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """Write an empty file beside every output, or where its folder will be made."""
-    places = (location(catalog, name) for name in pipeline.all_outputs() if name in catalog)
     folders = {
         next(folder for folder in place.absolute().parents if os.path.lexists(folder))
-        for place in places
-        if place is not None
+        for place in _places(pipeline.all_outputs(), catalog)
     }
     for folder in sorted(folders):
         try:
