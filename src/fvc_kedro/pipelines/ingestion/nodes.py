@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -275,12 +275,17 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
             f"{counts['fake']} labelled fake (labels seen: {seen}){_and_reasons(rows)}"
         )
     try:
-        check_foldable(usable.unique("video_id", keep="first", maintain_order=True), parameters)
+        _check_foldable(tuple(usable["label"]), tuple(usable["group"]), parameters.model_dump_json())
     except TooFewGroupsError as error:
         raise ManifestError(
             f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
             f"{parameters.n_folds}, svm.outer {parameters.outer}): {error}"
         ) from error
+
+
+@lru_cache(maxsize=1)  # half a second a thousand videos; a run asks twice: before it starts and in its first node
+def _check_foldable(labels: tuple[str, ...], groups: tuple[str, ...], parameters: str) -> None:
+    check_foldable(pl.DataFrame({"label": labels, "group": groups}), SvmParameters.model_validate_json(parameters))
 
 
 def _and_reasons(rows: pl.DataFrame) -> str:
