@@ -86,6 +86,7 @@ def test_a_tilde_that_nobody_expands_is_refused(tiny_corpus, run_pipeline, proje
 def test_the_folder_is_that_of_the_file_that_did_not_fit(full):
     error = DatasetError("Failed while saving")
     error.__cause__ = full
+    full.__cause__ = RuntimeError(f"of a worker:\n{full}")  # as one sends its traceback
     with pytest.raises(OutputFolderError, match=r"^the disk of /out/made is full"):
         DiskHook().on_pipeline_error(error=error, pipeline=ingestion.create_pipeline(), catalog=DataCatalog())
 

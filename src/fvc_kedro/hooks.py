@@ -61,8 +61,9 @@ class DiskHook:
         causes = [cause for cause in _with_causes(error) if is_disk_full(cause)]
         if not causes:
             return
-        # Where a file was copied, the first name is that of the original.
-        file = getattr(causes[-1], "filename2", None) or getattr(causes[-1], "filename", None)
+        # Where a file was copied, its second name is that of the copy.
+        names = (getattr(cause, name, None) for cause in causes for name in ("filename2", "filename"))
+        file = next((name for name in names if name), None)
         folder = (
             Path(str(file)).parent
             if file
