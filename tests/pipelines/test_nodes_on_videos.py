@@ -275,6 +275,12 @@ def test_failures_keep_their_reason_and_tables_their_schema():
     assert index["video_id"].is_sorted()
 
 
+def test_a_corpus_without_any_group_stops_with_the_reason():
+    """As another corpus may be, whose rows are not counted before."""
+    with pytest.raises(ingestion.ManifestError, match=r"no usable video .* the group cell is empty: .* \(2 rows"):
+        indexed([("a.mp4", "real", ""), ("b.mp4", "fake", "")], ["", ""])
+
+
 def test_a_corpus_without_a_usable_video_of_a_class_stops():
     with pytest.raises(ingestion.ManifestError, match="no usable video is labelled fake"):
         indexed(GOOD, ["p", "", "r", ""])

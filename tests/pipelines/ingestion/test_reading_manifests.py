@@ -140,3 +140,9 @@ def test_of_many_rejected_rows_a_few_of_different_reasons_are_told(caplog):
 def test_no_row_at_all_is_told():
     with pytest.raises(ManifestError, match="0 usable rows labelled real and 0 labelled fake"):
         check([("a.mp4", "real", "x")][:0])
+
+
+@pytest.mark.parametrize("header", ["video_path_label_group", "video_path:label:group"])
+def test_a_header_of_another_separator_is_told_which_there_are(header):
+    with pytest.raises(ManifestError, match=r"or with another separator: a semicolon, a tab or \|"):
+        read_manifest(pl.DataFrame({header: ["a.mp4:real:x"]}), PARAMETERS["ingestion"])
