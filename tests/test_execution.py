@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from fvc_kedro.execution import DeadWorkerError, Execution, Task, run_all, run_t
 from fvc_kedro.parameters import ExecutionParameters
 from fvc_kedro.video import UnusableVideoError
 
+FULL = Path("/dev/full")
 LOCAL = Execution("local", workers=2, timeout_s=3.0)
 SERIAL = Execution("serial")
 
@@ -24,6 +26,14 @@ def refuse():
 
 def stumble():
     raise ValueError("odd size")
+
+
+def fill():
+    FULL.write_text("too much")
+
+
+def fill_as_a_library_does():
+    raise RuntimeError("IO Error: could not write: No space left on device")  # without errno
 
 
 def crash():
@@ -66,6 +76,30 @@ def test_a_failure_costs_only_its_video(execution):
     assert found["a"].value == 2
     assert found["b"].failure == "no picture in it"
     assert found["c"].failure == "unforeseen ValueError: odd size"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("execution", [LOCAL, SERIAL])
+@pytest.mark.parametrize("fill", [fill, fill_as_a_library_does])
+def test_a_full_disk_stops_the_run_and_is_no_fault_of_a_video(tmp_path, execution, fill, caplog):
+    tasks = {"full": Task(fill, (), cost=2.0)}
+    tasks |= {str(number): Task(note, (tmp_path / str(number),)) for number in range(50)}
+    with pytest.raises(Exception, match="No space left on device"):
+        outcomes(tasks, execution)
+    n_begun = len(list(tmp_path.iterdir()))
+    assert n_begun < 40
+    time.sleep(1.0)
+    assert len(list(tmp_path.iterdir())) == n_begun  # no worker goes on
+    assert not caplog.records
+
+
+def test_the_first_failures_are_told_as_they_happen(caplog, capsys):
+    tasks = {str(number): Task(refuse, ()) for number in range(9)}
+    told = []
+    for _ in run_tasks(tasks, SERIAL, "testing"):
+        told.append(len(caplog.records))
+    assert told == [1, 2, 3, 4, 4, 4, 4, 4, 4]
+    assert caplog.messages[2:] == ["2: no picture in it", "more videos fail: they are counted at the end"]
 
 
 def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():

@@ -29,6 +29,7 @@ def test_the_defaults_are_valid():
     ("place", "value"),
     [
         ("svm.n_folds", 1),
+        ("scaling.preset", "fastest"),
         ("svm.n_folds", "many"),
         ("svm.grid.C", []),
         ("svm.grid.C", [1, 0]),
@@ -141,3 +142,10 @@ def test_without_original_features_no_expert_is_needed():
     parameters = changed("svm.experts", {"whole_picture": None})
     parameters["svm"]["feature_sets"] = ["scaled"]
     check_parameters(parameters)
+
+
+@pytest.mark.parametrize("value", ["maybe", "no", 2])
+def test_what_may_lie_outside_is_true_or_false(value):
+    with pytest.raises(ParameterError, match=rf"- allow_outside: write true or false \(got {value!r}\)"):
+        check_parameters(DEFAULTS | {"allow_outside": value})
+    check_parameters(DEFAULTS | {"allow_outside": False})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 
 from fvc_kedro import __version__
+from fvc_kedro.commands import kedro_command
 from fvc_kedro.configuration import configuration_folder, project_folder
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def run(context: click.Context, /, **options: Any) -> Any:
         options["params"] = _from_working_directory(options["params"])
     if options.get("conf_source") is None and project_folder() is None:
         options["conf_source"] = str(configuration_folder())
-    with _errors_as_messages():
+    with _errors_as_messages(options["params"] or {}, options["env"] or os.environ.get("KEDRO_ENV")):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
     data_root = options["params"].get("data_root")
     configuration = _configuration(options["env"], data_root, options["conf_source"])
@@ -90,12 +93,16 @@ def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
     from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
 
     given = {name for name in PATH_PARAMETERS & params.keys() if params[name] and "://" not in str(params[name])}
-    return params | {name: str(Path.cwd() / str(params[name])) for name in given}
+    # A shell leaves a ~ inside an argument to the program.
+    return params | {name: str(Path.cwd() / os.path.expanduser(str(params[name]))) for name in given}  # noqa: PTH111
 
 
 @contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    """Make an error that is written for the user the last words of the command, said once and with no traceback."""
+def _errors_as_messages(params: Mapping[str, object], env: str | None) -> Iterator[None]:
+    """Make an error that is written for the user the last words of the command, said once and with no traceback.
+
+    Commands that it advises get the parameters and the environment of this one.
+    """
     handlers = list(logging.getLogger().handlers)
     for handler in handlers:
         handler.addFilter(_is_no_echo)
@@ -105,10 +112,18 @@ def _errors_as_messages() -> Iterator[None]:
         message = _message(error)
         if message is None:
             raise
-        raise click.ClickException(message) from error
+        raise click.ClickException(_ADVICE.sub(partial(_complete, params, env), message)) from error
     finally:
         for handler in handlers:
             handler.removeFilter(_is_no_echo)
+
+
+# The sample corpus is made in the project's own folder, whatever the run.
+_ADVICE = re.compile(r"kedro run --pipelines (?!sample_corpus)([\w,]*\w)(?![\w,]| --params)")
+
+
+def _complete(params: Mapping[str, object], env: str | None, advice: re.Match[str]) -> str:
+    return kedro_command(advice[1].split(","), params, env)
 
 
 def _is_no_echo(record: logging.LogRecord) -> bool:
@@ -120,8 +135,8 @@ def _message(error: BaseException | None) -> str | None:
     if error is None:
         return None
     from fvc_kedro.datasets.errors import FileError  # noqa: PLC0415 - other commands raise none of them
-    from fvc_kedro.execution import DeadWorkerError  # noqa: PLC0415
-    from fvc_kedro.hooks import MissingInputError  # noqa: PLC0415
+    from fvc_kedro.execution import DeadWorkerError, is_disk_full  # noqa: PLC0415
+    from fvc_kedro.hooks import MissingInputError, OutputFolderError  # noqa: PLC0415
     from fvc_kedro.learning.folds import TooFewGroupsError  # noqa: PLC0415
     from fvc_kedro.lineage_hook import BusyError, StaleInputError  # noqa: PLC0415
     from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
@@ -130,10 +145,11 @@ def _message(error: BaseException | None) -> str | None:
     from fvc_kedro.tracking.hook import TrackingError  # noqa: PLC0415
 
     written = (
-        *(BusyError, FileError, DeadWorkerError, ManifestError, MissingInputError, ParameterError, StaleInputError),
+        *(BusyError, FileError, DeadWorkerError, ManifestError, MissingInputError, OutputFolderError),
+        *(ParameterError, StaleInputError),
         *(TooFewGroupsError, TrackingError, TrainingDataError),
     )
-    if isinstance(error, written):
+    if isinstance(error, written) or is_disk_full(error):
         return str(error)
     return _message(error.__cause__) if isinstance(error, DatasetError) else None  # Kedro wraps those of datasets
 

@@ -8,6 +8,7 @@ its value or raises what went wrong.
 
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
 import os
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FRAMES_AHEAD = 4
+_FAILURES_TOLD = 3  # as they happen
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DeadWorkerError(RuntimeError):
@@ -115,10 +118,25 @@ def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str)
     """Run tasks and yield each outcome when it is there, in no particular order, with a progress bar.
 
     Whatever goes wrong with a video is its outcome: an unusable file, a crashed worker, a task beyond
-    the time limit. What was not foreseen is logged with its traceback as well.
+    the time limit. The first failures are logged at once; what was not foreseen, with its traceback.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, which is no fault of a video.
     """
-    for name, result in _with_progress(tasks, execution, description, "video"):
-        yield name, _outcome(name, result, execution.timeout_s)
+    n_failed = 0
+    with closing(_with_progress(tasks, execution, description, "video")) as results:
+        for name, result in results:
+            outcome = _outcome(name, result, execution.timeout_s)
+            if outcome.failure is not None and n_failed <= _FAILURES_TOLD:
+                n_failed += 1
+                with tqdm.external_write_mode():  # the progress bar steps aside
+                    if n_failed <= _FAILURES_TOLD:
+                        logger.warning("%s: %s", name, outcome.failure)
+                    else:
+                        logger.warning("more videos fail: they are counted at the end")
+            yield name, outcome
 
 
 def run_all(tasks: Mapping[str, Task], execution: Execution, description: str) -> Iterator[tuple[str, Any]]:
@@ -172,8 +190,16 @@ def _outcome(name: str, result: Callable[[], Any], timeout_s: float | None) -> O
     except MemoryError:
         return Outcome(failure="needs more memory than a worker may take (execution.memory_mb)")
     except Exception as error:
+        if is_disk_full(error):
+            raise
         logger.exception("Unforeseen error with the video %s", name)
         return Outcome(failure=f"unforeseen {type(error).__name__}: {error}")
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error says that the disk is full, or the user's share of it."""
+    # Some libraries, as DuckDB and polars, leave no number of the error, only its words.
+    return getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _cause_of_death(exit_code: int) -> str:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, SharedMemoryDataCatalog
 from kedro.pipeline import Pipeline
 
+from fvc_kedro.execution import is_disk_full
 from fvc_kedro.parameters import check_parameters
+from fvc_kedro.pipelines import CHECKED_FIRST
 
 
 class MissingInputError(FileNotFoundError):
     """An input of the run that is not there yet."""
+
+
+class OutputFolderError(OSError):
+    """A folder that nothing can be written to."""
 
 
 class ParametersHook:
@@ -27,19 +39,111 @@ class ParametersHook:
 
 
 class InputsHook:
-    """Stops a run whose inputs are not there before it starts, naming the pipelines that make them."""
+    """Stops a run before it starts if its inputs are not there or are refused, or its results cannot be written."""
 
     @hook_impl(tryfirst=True)  # before an MLflow run is opened
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Look for every dataset that the run reads and does not make."""
-        missing = [
-            name
-            for name in sorted(pipeline.inputs())
-            if not name.startswith("param") and name in catalog and not catalog.exists(name)
-        ]
-        if missing:
-            by_place = {location(catalog, name) or name: name for name in reversed(missing)}  # a manifest is two inputs
-            raise MissingInputError("\n".join(_explain(name, catalog) for name in sorted(by_place.values())))
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Look for every dataset that the run reads and does not make, check what is checked first, try the folders."""
+        _refuse_tilde(Path(run_params["project_path"]) / "~", pipeline, catalog)
+        _look_for_inputs(pipeline, catalog)
+        # polars starts threads when it reads, and a process forked after that, as ParallelRunner's are, would hang.
+        if not isinstance(catalog, SharedMemoryDataCatalog):
+            _check_first(pipeline, catalog)
+        _try_folders(pipeline, catalog)
+
+
+class DiskHook:
+    """Says which folder's disk is full where that ended a run."""
+
+    @hook_impl(trylast=True)  # after the MLflow run is closed
+    def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Raise an error that names the folder."""
+        causes = [cause for cause in _with_causes(error) if is_disk_full(cause)]
+        if not causes:
+            return
+        # Where a file was copied, its second name is that of the copy.
+        names = (getattr(cause, name, None) for cause in causes for name in ("filename2", "filename"))
+        file = next((name for name in names if name), None)
+        folder = (
+            Path(str(file)).parent
+            if file
+            else f"{_common_folder(pipeline, catalog)} (or of {tempfile.gettempdir()}, for temporary files)"
+        )
+        raise OutputFolderError(
+            f"the disk of {folder} is full: free some space, or give another folder as data_root. What is done is "
+            "kept, and the same command takes up where this one was"
+        ) from error
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _common_folder(pipeline: Pipeline, catalog: CatalogProtocol) -> Path:
+    return Path(os.path.commonpath([place.parent for place in _places(pipeline.all_outputs(), catalog)]))
+
+
+def _places(names: Iterable[str], catalog: CatalogProtocol) -> list[Path]:
+    places = (location(catalog, name) for name in names if name in catalog)
+    return [place for place in places if place is not None]
+
+
+def _refuse_tilde(tilde: Path, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse paths that would lie in a folder of that name in the project."""
+    for place in _places(pipeline.inputs() | pipeline.all_outputs(), catalog):
+        if tilde in place.parents:
+            raise OutputFolderError(
+                f"{place}: a path that begins with ~ in globals.yml or in Python is not expanded: write "
+                f"{Path.home() / place.relative_to(tilde)}"
+            )
+
+
+def _try_folders(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Write an empty file beside every output, or where its folder will be made."""
+    folders = {
+        next(folder for folder in place.absolute().parents if os.path.lexists(folder))
+        for place in _places(pipeline.all_outputs(), catalog)
+    }
+    for folder in sorted(folders):
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OutputFolderError(
+                f"nothing can be written to {folder} ({error.strerror}): see that it is a folder that you may write "
+                "to, or give another as data_root"
+            ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _check_first(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Do the nodes that may refuse the inputs of a run; they warn when the run itself does them."""
+    for node in pipeline.nodes:
+        if CHECKED_FIRST in node.tags and pipeline.inputs().issuperset(node.inputs):
+            with _silent():
+                node.run({name: catalog.load(name) for name in node.inputs})
+
+
+def _look_for_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    missing = [
+        name
+        for name in sorted(pipeline.inputs())
+        if not name.startswith("param") and name in catalog and not catalog.exists(name)
+    ]
+    if missing:
+        by_place = {location(catalog, name) or name: name for name in reversed(missing)}  # a manifest is two inputs
+        raise MissingInputError("\n".join(_explain(name, catalog) for name in sorted(by_place.values())))
 
 
 def _explain(name: str, catalog: CatalogProtocol) -> str:

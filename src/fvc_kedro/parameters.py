@@ -128,7 +128,9 @@ class ScalingParameters(Parameters):
 
     size: int = Field(ge=16, multiple_of=8)
     crf: int = Field(ge=0, le=51)
-    preset: str
+    preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+    ]  # of libx264
     num_frames: int = Field(ge=1)
 
 
@@ -287,6 +289,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         problems.append(
             f"{name}: there is no such parameter; there are {sorted(GROUPS)} and {sorted(CATALOG_PARAMETERS)}"
         )
+    if not isinstance(parameters.get("allow_outside", False), bool):
+        problems.append(f"allow_outside: write true or false (got {parameters['allow_outside']!r})")
     for name, group in GROUPS.items():
         if name not in parameters:
             problems.append(f"{name}: missing")

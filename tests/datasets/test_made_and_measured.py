@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from kedro.io import DatasetError
 
 from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Execution
-from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoRecipe
+from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoRecipe, encoding
 from fvc_kedro.video.encoding import Encoding
 
 PIXELS = np.random.default_rng(0).integers(16, 236, (6, 32, 48), dtype=np.uint8)
@@ -87,6 +89,19 @@ def test_a_recipe_that_fails_is_told_and_leaves_no_file(tmp_path):
     assert list(outcomes.values) == ["a"]
     assert outcomes.failures == {"b": "frame 1 cannot be decoded"}
     assert not list(tmp_path.glob("b*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_is_no_fault_of_a_video(tmp_path, monkeypatch):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(encoding, "_encode", lambda *_: Path("/dev/full").write_text("too much"))
+        with pytest.raises(DatasetError, match="No space left on device"):
+            dataset.save(batch(a=recipe(), b=recipe()))
+    assert not dataset.exists()
+    assert not list(tmp_path.glob("*.*"))
+    dataset.save(batch(a=recipe(), b=recipe()))
+    assert sorted(dataset.load().values) == ["a", "b"]
 
 
 def test_two_workers_make_the_same_bytes_as_one(tmp_path):

@@ -131,6 +131,37 @@ def test_what_is_no_such_table_is_refused_with_the_line_and_the_remedy(load, tmp
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "video_path;label;group\na.mp4;real;1\nb.mp4,fake,1\n",
+            "line 3: 'b.mp4,fake,1' is separated by ',', but the header, 'video_path;label;group', by ';': write all "
+            "lines with one separator",
+        ),
+        (
+            "video_path,label,group\na.mp4;real;1\n",
+            "line 2: 'a.mp4;real;1' is separated by ';', but the header, 'video_path,label,group', by ',': write all "
+            "lines with one separator",
+        ),
+        (
+            "video_path,label,group\na,b.mp4,real,1\n",
+            "line 2: 'a,b.mp4,real,1' has 4 fields where the header has 3: put a value that holds the separator ',' in "
+            "double quotes",
+        ),
+    ],
+)
+def test_a_row_that_does_not_fit_the_header_is_told(load, tmp_path, content, message):
+    with pytest.raises(FileError) as refused:
+        load(content, "manifest.csv")
+    assert str(refused.value) == f"{tmp_path}/manifest.csv, {message}"
+
+
+def test_a_row_that_ends_early_is_filled(load):
+    table = load("video_path,label,group\na;b.mp4\nc.mp4,real\n")
+    assert table.rows() == [("a;b.mp4", "", ""), ("c.mp4", "real", "")]
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for path, message in (

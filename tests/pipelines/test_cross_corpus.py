@@ -45,20 +45,24 @@ def detector():
     return make_detector(Verdicts(0.3, 0.7, 0.05, 0.05, 0.0, 0.0))
 
 
-def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_index=None, unit="segment"):
+def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_index=None, table=None, unit="segment"):
     return judge_other_corpus(
         segments,
         index_of(other) if index is None else index,
         index_of(KEYS) if trained_index is None else trained_index,
-        training_of(SEGMENTS),
+        training_of(SEGMENTS) if table is None else table,
         detector,
         unit,
     )
 
 
 def named(keys, names_of_group):
-    """An index whose groups bear the given names."""
-    names = [json.dumps(names_of_group.get(group, [group])) for group in keys["group"]]
+    """An index whose groups bear the given names, each on its first video."""
+    groups = keys["group"].to_list()
+    names = [
+        json.dumps(names_of_group.get(group, [group])) if groups.index(group) == number else None
+        for number, group in enumerate(groups)
+    ]
     return index_of(keys, group_names=names)
 
 
@@ -121,6 +125,15 @@ def test_a_group_is_known_though_ingestion_joined_it_with_another(detector):
     assert known_groups(found) == ["og02"]
     found = judged(detector, index=named(OTHER, {"og04": ["g07", "og04"]}))
     assert known_groups(found) == ["og04"]
+
+
+def test_a_group_is_known_though_the_video_that_bears_its_names_was_not_measured(detector):
+    first = pl.col("video_id").is_in(KEYS.unique("group", keep="first")["video_id"].to_list())
+    names = {"trained_index": named(KEYS, {"g00": ["g00", "og02"]}), "index": named(OTHER, {"og04": ["g07", "og04"]})}
+    table = training_of(SEGMENTS.filter(~first))
+    other_first = pl.col("video_id").is_in(OTHER.unique("group", keep="first")["video_id"].to_list())
+    found = judged(detector, segments=OTHER_SEGMENTS.filter(~other_first), table=table, **names)
+    assert known_groups(found) == ["og02", "og04"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.parameters import LimitParameters
 from fvc_kedro.pipelines.feature_engineering.nodes import average_segments, measure_features, tabulate_segments
 from fvc_kedro.pipelines.ingestion import nodes as ingestion
+from fvc_kedro.pipelines.measuring import failure_table
 from fvc_kedro.pipelines.reporting import plots as reporting
 from fvc_kedro.pipelines.scaling.nodes import (
     describe_scaled_videos,
@@ -102,7 +103,7 @@ def test_every_video_may_be_declared_to_stand_alone():
         (("e.mp4", "parody", "1"), "label 'parody' is not used"),
         (("e.mp4", None, "1"), "no label"),
         ((None, "real", "1"), "no video_path"),
-        (("e.mp4", "real", ""), "no group"),
+        (("e.mp4", "real", ""), "the group cell is empty"),
         (("a.mp4", "real", "9"), "listed before, in row 1 (groups: 1, 9)"),
     ],
 )
@@ -128,6 +129,18 @@ def test_a_video_over_a_limit_is_told_which(limit, value):
     assert ingestion.inspect_video(video(), LIMITS)["width"] == 64
     with pytest.raises(UnusableVideoError, match=f"over a limit.*{limit}"):
         ingestion.inspect_video(video(), replace(LIMITS, **{limit: value}))
+
+
+def test_failures_of_one_kind_are_told_once(caplog):
+    reasons = {f"v{number}": f"missing: there is no file /{number}.mp4" for number in range(6)} | {
+        "v6": "empty: 0 bytes"
+    }
+    index = pl.DataFrame({"video_id": sorted(reasons), "video_path": [f"{name}.mp4" for name in sorted(reasons)]})
+    failure_table(index, reasons, "measured", "failed_videos")
+    assert caplog.messages == [
+        "7 of 7 videos could not be measured: v0.mp4, missing: there is no file /0.mp4; v6.mp4, empty: 0 bytes and 5 "
+        "more (see failed_videos)"
+    ]
 
 
 def test_inspections_are_asked_for_usable_rows_only():
@@ -157,16 +170,32 @@ def indexed(rows, hashes):
 MORE = (*GOOD, ("e.mp4", "real", "3"), ("f.mp4", "fake", "3"))
 
 
-def test_equal_content_with_equal_label_counts_once():
+def test_equal_content_with_equal_label_counts_once(caplog):
+    caplog.clear()
     index, rejected = indexed(MORE, list("pqrspt"))
     assert len(index) == 5
+    assert [record.message for record in caplog.records] == [
+        "1 of 6 videos is rejected: row 5 ('e.mp4'), duplicate: equal content as a.mp4 (see rejected_videos)"
+    ]
     assert rejected["reason"].to_list() == ["duplicate: equal content as a.mp4"]
 
 
 def test_equal_content_with_another_label_counts_not_at_all():
     index, rejected = indexed(MORE, list("pqrstp"))
     assert len(index) == 4
-    assert all("equal content with another label (a.mp4, f.mp4)" in reason for reason in rejected["reason"])
+    assert set(rejected["reason"]) == {"conflict: equal content with another label (real: a.mp4; fake: f.mp4)"}
+
+
+def test_a_reason_names_a_few_of_many():
+    groups = [("same.mp4", "real", f"g{number:04}") for number in range(1000)]
+    copies = [(f"{number:04}.mp4", ("real", "fake")[number % 2], "5") for number in range(1000)]
+    index, rejected = indexed([*GOOD, *groups, *copies], [*"pqrs", *"t" * 1000, *"u" * 1000])
+    assert len(index) == 5
+    assert rejected["reason"].unique().sort().to_list() == [
+        "conflict: equal content with another label (real: 0000.mp4, 0002.mp4, 0004.mp4, 0006.mp4, 0008.mp4 and 495 "
+        "more; fake: 0001.mp4, 0003.mp4, 0005.mp4, 0007.mp4, 0009.mp4 and 495 more)",
+        "listed before, in row 5 (groups: g0000, g0001, g0002, g0003, g0004 and 995 more)",
+    ]
 
 
 def test_groups_that_share_a_video_become_one():
@@ -182,17 +211,33 @@ def test_groups_that_share_a_video_become_one():
         "f.mp4": "3",
         "h.mp4": "5",
     }
-    names = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
-    assert names == {"1": ["1", "2"], "3": ["3", "4"], "5": ["5"]}
+    assert names_of(index) == {"1": ["1", "2"], "3": ["3", "4"], "5": ["5"]}
     assert len(rejected) == 2
+
+
+def names_of(index):
+    """Names of each group, which only its first video bears."""
+    first = index.unique("group", keep="first", maintain_order=True)
+    assert index["group_names"].is_not_null().sum() == len(first)
+    return {group: json.loads(names) for group, names in first.select("group", "group_names").iter_rows()}
+
+
+def test_groups_that_share_videos_in_a_chain_become_one():
+    links = [(f"v{number}.mp4", "real", f"g{(number + 1) // 2:02}") for number in range(40)]
+    index, _ = indexed([*GOOD, *links], [*"pqrs", *(f"c{number // 2}" for number in range(40))])
+    assert names_of(index) == {"1": ["1"], "2": ["2"], "g00": [f"g{number:02}" for number in range(21)]}
+
+
+def test_what_is_no_group_joins_no_groups():
+    rows = [("a.mp4", "real", "nan"), ("e.mp4", "real", "nan"), ("e.mp4", "real", "3")]
+    index, _ = indexed([*GOOD, *rows], [*"pqrsptt"])
+    assert names_of(index) == {"1": ["1"], "2": ["2"], "3": ["3"]}
 
 
 def test_names_of_groups_are_never_taken_apart_or_put_together():
     rows = (*GOOD, ("e.mp4", "real", "1+2"), ("f.mp4", "fake", "C++"), ("g.mp4", "fake", "C"))
     index, _ = indexed(rows, [*"pqrstuv"])
-    assert index.select("group", "group_names").unique().sort("group").rows() == [
-        (name, json.dumps([name])) for name in ("1", "1+2", "2", "C", "C++")
-    ]
+    assert names_of(index) == {name: [name] for name in ("1", "1+2", "2", "C", "C++")}
 
 
 @settings(max_examples=60, deadline=None)
@@ -212,7 +257,7 @@ def test_no_group_shares_a_video_or_a_name_with_another(extra):
     index, rejected = indexed(rows, [*"pqrs", *(row[3] for row in extra)])
     groups = pl.concat(table.select("video_path", "group") for table in (index, rejected)).group_by("video_path")
     assert groups.agg(pl.col("group").n_unique())["group"].max() == 1
-    groups = {group: json.loads(names) for group, names in index.select("group", "group_names").iter_rows()}
+    groups = names_of(index)
     assert all(names[0] == group for group, names in groups.items())
     every_name = [name for names in groups.values() for name in names]
     assert len(set(every_name)) == len(every_name)
@@ -228,6 +273,12 @@ def test_failures_keep_their_reason_and_tables_their_schema():
     assert dict(index.schema) == ingestion.INDEX_SCHEMA
     assert dict(rejected.schema) == ingestion.REJECTED_SCHEMA
     assert index["video_id"].is_sorted()
+
+
+def test_a_corpus_without_any_group_stops_with_the_reason():
+    """As another corpus may be, whose rows are not counted before."""
+    with pytest.raises(ingestion.ManifestError, match=r"no usable video .* the group cell is empty: .* \(2 rows"):
+        indexed([("a.mp4", "real", ""), ("b.mp4", "fake", "")], ["", ""])
 
 
 def test_a_corpus_without_a_usable_video_of_a_class_stops():
@@ -268,7 +319,7 @@ def index_of(videos):
     return pl.DataFrame([{name: row[name] for name in ingestion.INDEX_SCHEMA} for row in rows])
 
 
-def test_features_are_tabulated_as_measured_and_failures_named():
+def test_features_are_tabulated_as_measured_and_failures_named(caplog):
     videos = {"a.mp4": video(1), "b.mp4": video(2), "c.mp4": video(3)}
     index = index_of(videos)
     parameters = PARAMETERS["features"] | {"families": ["classic", "chroma"], "segment_s": 0.3}
@@ -284,6 +335,7 @@ def test_features_are_tabulated_as_measured_and_failures_named():
     expected = [value for name in ("v0", "v2") for value in values[name]["classic"]["noise_mean"]]
     assert table["noise_mean"].to_list() == expected
     assert failed.rows() == [("v1", "b.mp4", "hung")]
+    assert caplog.messages == ["1 of 3 videos could not be measured: b.mp4, hung (see failed_videos)"]
     averaged = average_segments(table)
     assert averaged.columns == ["video_id", "label", "group", *feature_names(["classic", "chroma"])]
     np.testing.assert_allclose(averaged["noise_mean"], [np.mean(expected[:3]), np.mean(expected[3:])])

@@ -15,6 +15,8 @@ from kedro.io import DatasetError
 from conftest import REPOSITORY, copy_project
 from fvc_kedro import cli
 from fvc_kedro.datasets.errors import FileError
+from fvc_kedro.hooks import MissingInputError
+from fvc_kedro.pipelines.training_rows import TrainingDataError
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,7 @@ def test_a_bad_manifest_ends_with_one_sentence(home, tmp_path, content, message)
     assert printed.count(message) == 1
     assert "Traceback" not in printed
     assert "Repeat the previous command" not in printed
+    assert not (tmp_path / "out").exists()  # neither results nor records of a run
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,59 @@ def test_only_paths_of_the_command_line_change(called_with, tmp_path, monkeypatc
     (tmp_path / "run.yml").write_text("run: {params: {data_root: out}}")
     assert CliRunner().invoke(cli.cli, [*run, "--config", "run.yml"]).exit_code == 0
     assert called_with["params"] == {"data_root": "out"}  # of the project
+
+
+def test_a_tilde_is_the_user_s_folder(called_with, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert CliRunner().invoke(cli.cli, ["run", "--params", "corpus_manifest=~/m.csv,data_root=~/out"]).exit_code == 0
+    assert called_with["params"] == {"corpus_manifest": "/home/me/m.csv", "data_root": "/home/me/out"}
+
+
+def ending(monkeypatch, error, *options):
+    """Last words of a run that ends with an error."""
+
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(kedro_run, "callback", fail)
+    return CliRunner().invoke(cli.cli, ["run", *options]).output
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ([], "kedro run --pipelines svm_training,evaluation"),
+        (["--params", "svm.seed=1"], "kedro run --pipelines svm_training,evaluation --params svm.seed=1"),
+        (
+            ["--env", "fvc", "--params", "data_root=/my out,corpus_manifest=/m.csv"],
+            "kedro run --env fvc --pipelines svm_training,evaluation --params "
+            "'data_root=/my out,corpus_manifest=/m.csv'",
+        ),
+    ],
+)
+def test_a_command_that_is_advised_repeats_the_parameters(monkeypatch, options, advice):
+    error = TrainingDataError("folds differ: kedro run --pipelines svm_training,evaluation")
+    assert ending(monkeypatch, error, *options) == f"Error: folds differ: {advice}\n"
+    error = MissingInputError("kedro run --pipelines svm_training,evaluation makes it")
+    assert ending(monkeypatch, error, *options) == f"Error: {advice} makes it\n"
+
+
+def test_the_sample_corpus_is_made_in_the_project(monkeypatch):
+    error = MissingInputError("kedro run --pipelines sample_corpus makes one")
+    assert ending(monkeypatch, error, "--params", "data_root=/out") == f"Error: {error}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_ends_with_one_sentence(home, tmp_path, tiny_corpus):
+    table = tmp_path / "out/02_intermediate/corpus_index.parquet"
+    table.parent.mkdir(parents=True)
+    table.symlink_to("/dev/full")
+    ended = kedro_runs(home, f"corpus_manifest={tiny_corpus}", f"data_root={tmp_path}/out")
+    printed = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"Error: the disk of {table.parent} (or of ")
+    assert "Traceback" not in printed
+    assert "WARNING" not in printed
 
 
 def test_an_unforeseen_error_keeps_its_traceback(monkeypatch):

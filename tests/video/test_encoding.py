@@ -1,11 +1,15 @@
+import errno
+import os
+import pickle
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from formats import plain
 
-from fvc_kedro.video import Frame, VideoFile, VideoRecipe
+from fvc_kedro.video import Frame, VideoArray, VideoFile, VideoRecipe
 from fvc_kedro.video.encoding import Encoding, write_video
 from fvc_kedro.video.geometry import Letterbox
 
@@ -64,3 +68,14 @@ def test_evenly_spaced_frames_give_a_copy_of_the_same_rate(tmp_path):
     plain(rate=Fraction(30_000, 1001))(path)
     recipe(VideoFile(path), keeps_times=True).write(tmp_path / "copy.mp4")
     assert VideoFile(tmp_path / "copy.mp4").info.fps == pytest.approx(30_000 / 1001, abs=1e-6)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("n_frames", [1, 60])
+def test_a_full_disk_is_told(tmp_path, n_frames):
+    (tmp_path / f"a.{os.getpid()}.partial.mp4").symlink_to("/dev/full")
+    pixels = np.random.default_rng(0).integers(0, 255, (n_frames, 96, 128), dtype=np.uint8)
+    with pytest.raises(OSError, match="No space left on device") as told:
+        write_video(tmp_path / "a.mp4", VideoArray(pixels).frames(), 25.0, Encoding())
+    assert pickle.loads(pickle.dumps(told.value)).errno == errno.ENOSPC  # as a worker sends it
+    assert not list(tmp_path.iterdir())

@@ -70,6 +70,8 @@ def read_text_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
                 f"{path}, line {line}: {separator.join(fields)[:_SHOWN]!r} has {len(fields)} fields where the header "
                 f"has {len(header)}: put a value that holds the separator {separator!r} in double quotes"
             )
+        if len(fields) == 1 < len(header):
+            _refuse_other_separator(path, line, fields[0], first_line, separator, len(header))
         rows.append(fields + [""] * (len(header) - len(fields)))
     values = zip(*rows, strict=False) if rows else itertools.repeat(())
     table = {name: column for name, column in zip(header, values, strict=False) if not _INDEX.fullmatch(name)}
@@ -82,6 +84,15 @@ def _separator(first_line: str, columns: Sequence[str]) -> str:
         return len({name.strip().lower() for name in names} & set(columns)), len(names)
 
     return max(SEPARATORS, key=fitness)
+
+
+def _refuse_other_separator(path: Path, line: int, row: str, first_line: str, separator: str, n_columns: int) -> None:
+    for other in SEPARATORS:
+        if len(next(csv.reader([row], delimiter=other), [])) >= n_columns:
+            raise FileError(
+                f"{path}, line {line}: {row[:_SHOWN]!r} is separated by {other!r}, but the header, "
+                f"{first_line[:_SHOWN]!r}, by {separator!r}: write all lines with one separator"
+            )
 
 
 def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:

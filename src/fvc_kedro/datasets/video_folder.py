@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,9 +44,9 @@ class VideoFolder(Mapping[str, Video]):
     def __getitem__(self, video_path: str) -> Video:
         """Return the handle of a path, absolute or relative to the folder.
 
-        A path that is there is taken as it is written. Else ``file://`` is decoded, and a backslash separates
-        folders, as on Windows. Any other URL, and a path that leads out of the folder where that is not allowed,
-        gives a handle that tells so when it is used.
+        A path that is there is taken as it is written. Else ``file://`` is decoded, a backslash separates folders, as
+        on Windows, and ``~`` is the user's own folder. Any other URL, a path at which no file is, and one that leads
+        out of the folder where that is not allowed, give a handle that tells so when it is used.
         """
         path = self._root / video_path
         url = _URL.fullmatch(video_path)
@@ -53,6 +54,8 @@ class VideoFolder(Mapping[str, Video]):
             if url and url["scheme"].lower() != "file":
                 return RefusedVideo(f"a URL ({url['scheme']}), which is not downloaded: download it and give its path")
             path = self._root / (url2pathname(url["path"]) if url else video_path.replace("\\", "/"))
+        elif video_path.startswith("~") and not _is_there(path):
+            path = self._root / os.path.expanduser(video_path)  # noqa: PTH111 - Path's own raises for an unknown user
         try:
             inside = path.resolve().is_relative_to(self._root.resolve())
         except (OSError, RuntimeError):  # Python 3.13 resolves a loop as far as it goes, earlier ones raise
@@ -60,9 +63,9 @@ class VideoFolder(Mapping[str, Video]):
         except ValueError:
             return RefusedVideo("not a path: it holds a null character")
         if not self._allow_outside and not inside:
-            return RefusedVideo(
-                "outside the corpus folder, which is refused unless allow_outside is true (globals.yml)"
-            )
+            return RefusedVideo(f"outside the corpus folder: --params allow_outside=true allows {path.resolve()}")
+        if _is_absent(path):
+            return RefusedVideo(f"missing: there is no file {path.resolve()} (paths are relative to the CSV's folder)")
         return VideoFile(path)
 
     def __iter__(self) -> Iterator[str]:
@@ -72,6 +75,16 @@ class VideoFolder(Mapping[str, Video]):
 
     def __len__(self) -> int:
         return sum(1 for _ in iter(self))
+
+
+def _is_absent(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # the handle will tell
+        return False
+    return False
 
 
 def _is_there(path: Path) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 import polars as pl
 
@@ -15,6 +17,9 @@ from fvc_kedro.video import UnusableVideoError, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 from fvc_kedro.video.frame import Rectangle
 
+logger = logging.getLogger(__name__)
+
+_NAMED = 3  # examples in a warning
 KEY_COLUMNS = ("video_id", "label", "group")
 SEGMENT_COLUMNS = {"segment": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64}
 FAILURE_SCHEMA = {"video_id": pl.String, "video_path": pl.String, "reason": pl.String}
@@ -104,11 +109,43 @@ def video_table(segments: pl.DataFrame) -> pl.DataFrame:
     return segments.group_by(KEY_COLUMNS, maintain_order=True).agg(features.mean())
 
 
-def failure_table(corpus_index: pl.DataFrame, failures: Mapping[str, str]) -> pl.DataFrame:
-    """Lay out failures with their reasons, sorted by video."""
+def failure_table(corpus_index: pl.DataFrame, failures: Mapping[str, str], what: str, name: str) -> pl.DataFrame:
+    """Lay out failures with their reasons, sorted by video, and warn of them.
+
+    Parameters
+    ----------
+    corpus_index : DataFrame
+        With ``video_id`` and ``video_path``.
+    failures : mapping of str to str
+        Reasons by ``video_id``.
+    what : str
+        What the videos could not be, such as measured.
+    name : str
+        Name of the table in the catalog.
+    """
     rows = [
         (video_id, path, failures[video_id])
         for video_id, path in corpus_index.select("video_id", "video_path").sort("video_id").iter_rows()
         if video_id in failures
     ]
-    return pl.DataFrame(rows, schema=FAILURE_SCHEMA, orient="row")
+    table = pl.DataFrame(rows, schema=FAILURE_SCHEMA, orient="row")
+    if rows:
+        some = some_reasons(table.select("video_path", "reason").iter_rows())
+        logger.warning("%d of %d videos could not be %s: %s (see %s)", len(rows), len(corpus_index), what, some, name)
+    return table
+
+
+def some_reasons(named_reasons: Iterable[tuple[str, str]]) -> str:
+    """Tell a few of many names with their reasons, of different kinds where there are, and how many more there are."""
+    first: dict[str, str] = {}
+    total = 0
+    for name, reason in named_reasons:
+        first.setdefault(kind_of(reason), f"{name}, {reason}")
+        total += 1
+    examples = list(islice(first.values(), _NAMED))
+    return "; ".join(examples) + (f" and {total - len(examples)} more" if total > len(examples) else "")
+
+
+def kind_of(reason: str) -> str:
+    """Return the words of a reason that others of its kind share: those before the first colon or comma."""
+    return reason.partition(":")[0].partition(",")[0]

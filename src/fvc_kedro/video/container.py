@@ -52,7 +52,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
-            raise UnusableVideoError("not a file but a folder")
+            raise UnusableVideoError("not a file but a folder: each of its videos takes a row of its own")
         if not path.is_file():
             raise UnusableVideoError("not a regular file" if path.exists() else "missing: there is no such file")
         if path.stat().st_size == 0:

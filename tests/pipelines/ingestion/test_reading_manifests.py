@@ -55,8 +55,7 @@ def test_a_manifest_of_ambiguous_labels_only_is_refused_with_the_reason():
     with pytest.raises(ManifestError) as refused:
         check(rows)
     message = str(refused.value)
-    assert "0 usable rows labelled real and 0 labelled fake" in message
-    assert "label 'true' is ambiguous" in message
+    assert message.startswith("no row of the manifest can be used: label 'true' is ambiguous")
     assert "write real or fake (8 rows, first row 2: '1.mp4')" in message
     assert "\n" not in message
 
@@ -71,7 +70,7 @@ def test_what_programs_write_for_nothing_is_no_group(group):
 @pytest.mark.parametrize("group", ["", "  ", None])
 def test_an_empty_group_is_no_group(group):
     (reason,) = read([("a.mp4", "real", group)])["reason"]
-    assert reason.startswith("no group in this row: write its source in it, or a name of its own")
+    assert reason.startswith("the group cell is empty: write its source in it, or a name of its own")
 
 
 @pytest.mark.parametrize("groups", [("Anna", "anna"), ("clip 1", "clip  1"), ("clip 1", "clip1"), ("7", "7.0")])
@@ -111,6 +110,39 @@ def test_a_manifest_without_a_header_is_told_so():
         read_manifest(table, PARAMETERS["ingestion"])
 
 
+def test_a_column_of_empty_groups_is_called_so():
+    with pytest.raises(ManifestError) as refused:
+        check([(f"{number}.mp4", ("real", "fake")[number % 2], "") for number in range(12)])
+    assert str(refused.value) == (
+        "no row of the manifest can be used: the group cell is empty: write its source in it, or a name of its own if "
+        "no other video shares one (12 rows, first row 1: '0.mp4')"
+    )
+
+
+def test_a_rejected_row_is_told(caplog):
+    read([("a.mp4", "real", "x"), ("b.mp4", "fak", "x")])
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "1 of 2 rows is rejected: row 2 ('b.mp4'), label 'fak' is not used: only real and fake are "
+        "(see rejected_videos)"
+    )
+
+
+def test_of_many_rejected_rows_a_few_of_different_reasons_are_told(caplog):
+    read([*((f"{number}.mp4", "fak", "x") for number in range(500)), ("b.mp4", "", "x"), ("a.mp4", "real", "x")])
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "501 of 502 rows are rejected: row 1 ('0.mp4'), label 'fak' is not used: only real and fake are; row 501 "
+        "('b.mp4'), no label in this row and 499 more (see rejected_videos)"
+    )
+
+
 def test_no_row_at_all_is_told():
     with pytest.raises(ManifestError, match="0 usable rows labelled real and 0 labelled fake"):
         check([("a.mp4", "real", "x")][:0])
+
+
+@pytest.mark.parametrize("header", ["video_path_label_group", "video_path:label:group"])
+def test_a_header_of_another_separator_is_told_which_there_are(header):
+    with pytest.raises(ManifestError, match=r"or with another separator: a semicolon, a tab or \|"):
+        read_manifest(pl.DataFrame({header: ["a.mp4:real:x"]}), PARAMETERS["ingestion"])

@@ -28,7 +28,6 @@ PREDICTION_SCHEMA = (
     "probability",
     "verdict",
 )
-_NAMES = pl.col("group_names").str.json_decode(pl.List(pl.String))
 METRIC_SCHEMA = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 
 
@@ -79,17 +78,30 @@ def judge_other_corpus(
     scores = svm_detector.score_videos(units, units["video_id"].to_numpy().astype(np.str_))
     probability, verdicts_of = scores["probability"].to_numpy(), svm_detector.verdicts_
     verdicts = verdicts_of(probability) if verdicts_of else np.full(len(scores), "inconclusive")
-    trained = corpus_index.join(training_table.select("video_id").unique(), on="video_id", how="semi")
-    names = trained.select(_NAMES.explode().unique())["group_names"].to_list()
-    shares_a_group = _NAMES.list.eval(pl.element().is_in(names)).list.any()
-    known = shares_a_group | pl.col("sha256").is_in(trained["sha256"].unique().to_list())
+    known = _known_groups(other_index, corpus_index, training_table)
     return (
         scores.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
         .join(other_index, on="video_id", how="left", maintain_order="left")
-        .with_columns(in_training=known.any().over("group"))
+        .with_columns(in_training=pl.col("group").is_in(known.implode()))
         .select(*PREDICTION_SCHEMA, *svm_detector.experts)
         .sort("video_id")
     )
+
+
+def _known_groups(other_index: pl.DataFrame, corpus_index: pl.DataFrame, training_table: pl.DataFrame) -> pl.Series:
+    """Find the groups of another corpus that share a name, or the content of a video, with those trained on."""
+    trained = corpus_index.join(training_table, on="video_id", how="semi")
+    # Groups, not videos: the one that bears the names of its group may not have been measured.
+    trained_names = _names(corpus_index.join(trained, on="group", how="semi"))
+    by_name = _names(other_index).join(trained_names, on="name", how="semi")
+    by_content = other_index.join(trained, on="sha256", how="semi")
+    return pl.concat([by_name["group"], by_content["group"]]).unique()
+
+
+def _names(index: pl.DataFrame) -> pl.DataFrame:
+    """Lay out the names of each group, a row a name."""
+    names = pl.col("group_names").str.json_decode(pl.List(pl.String)).alias("name")
+    return index.drop_nulls("group_names").select("group", names).explode("name")
 
 
 def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from fvc_kedro.pipelines import feature_engineering, ingestion
+from fvc_kedro.pipelines import CHECKED_FIRST, feature_engineering, ingestion
 from fvc_kedro.pipelines.cross_corpus.nodes import evaluate_other_corpus, judge_other_corpus, plot_other_roc
 from fvc_kedro.pipelines.ingestion.nodes import read_manifest
 
@@ -14,6 +14,7 @@ def create_pipeline() -> Pipeline:
         inputs=["corpus_manifest", "params:ingestion"],
         outputs="checked_manifest",
         name="read_manifest",
+        tags=CHECKED_FIRST,
     )
     measured = Pipeline(
         [read, ingestion.create_pipeline().from_inputs("checked_manifest"), feature_engineering.create_pipeline()],

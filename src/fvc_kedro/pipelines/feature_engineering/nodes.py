@@ -66,7 +66,7 @@ def tabulate_segments(
     """
     names = feature_names(FeatureParameters.model_validate(features).families)
     table = segment_table(corpus_index, feature_measurements, {name: name for name in names})
-    return table, failure_table(corpus_index, feature_measurements.failures)
+    return table, failure_table(corpus_index, feature_measurements.failures, "measured", "failed_videos")
 
 
 def average_segments(segment_features: pl.DataFrame) -> pl.DataFrame:

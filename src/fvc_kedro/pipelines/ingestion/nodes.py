@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
-from fvc_kedro.pipelines.measuring import digest
+from fvc_kedro.pipelines.measuring import digest, kind_of, some_reasons
 from fvc_kedro.pipelines.training_rows import check_foldable
 from fvc_kedro.video import Limits, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
@@ -147,7 +150,9 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     rows = rows.with_columns(label.replace(NUMBERED_LABELS), group).with_columns(reason=_row_reason())
     if not alone:
         _warn_of_similar_groups(rows.filter(pl.col("reason").is_null())["group"])
-    return _mark_equal_ids(_mark_repeated_paths(rows))
+    rows = _mark_equal_ids(_mark_repeated_paths(rows))
+    _warn_of_rejected(rows.drop_nulls("reason"), len(rows), "row")
+    return rows
 
 
 def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
@@ -160,7 +165,7 @@ def _check_columns(manifest: pl.DataFrame, alone: bool) -> None:
     if missing:
         raise ManifestError(
             f"the manifest lacks the columns {missing}; it has {manifest.columns}. "
-            "The first line must be video_path,label,group"
+            "The first line must be video_path,label,group (or with another separator: a semicolon, a tab or |)"
         )
     if "group" not in manifest.columns and not alone:
         raise ManifestError(
@@ -187,10 +192,25 @@ def _row_reason() -> pl.Expr:
         .when(~label.is_in(LABELS))
         .then(pl.format("label '{}' is not used: only real and fake are", label))
         .when(group == "")
-        .then(pl.lit(f"no group in this row: {remedy}"))
+        .then(pl.lit(f"the group cell is empty: {remedy}"))
         .when(group.str.to_lowercase().is_in(NO_VALUES))
         .then(pl.format(f"group '{{}}' is no group: {remedy}", group))
     )
+
+
+def _warn_of_rejected(rejected: pl.DataFrame, n_rows: int, what: str) -> None:
+    if len(rejected):
+        logger.warning(
+            "%d of %d %ss %s rejected: %s (see rejected_videos)",
+            len(rejected),
+            n_rows,
+            what,
+            "is" if len(rejected) == 1 else "are",
+            some_reasons(
+                (f"row {row} ({path!r})", reason)
+                for row, path, reason in rejected.select("row", "video_path", "reason").iter_rows()
+            ),
+        )
 
 
 def _warn_of_numbered_labels(labels: pl.Series) -> None:
@@ -220,7 +240,10 @@ def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
     usable = pl.col("reason").is_null()
     first = pl.col("row").filter(usable).min().over("video_path")
     labels = pl.col("label").filter(usable).n_unique().over("video_path")
-    groups = pl.col("group").filter(usable).unique().sort().str.join(", ").over("video_path")
+    names = pl.col("group").filter(usable).unique().sort()
+    n_more = names.len().cast(pl.Int64) - _NAMED
+    more = pl.when(n_more > 0).then(pl.format(" and {} more", n_more)).otherwise(pl.lit(""))
+    groups = pl.format("{}{}", names.head(_NAMED).str.join(", "), more).over("video_path")
     return rows.with_columns(
         reason=pl.when(usable & (labels > 1))
         .then(pl.lit("conflict: the same video is listed both as real and as fake"))
@@ -245,12 +268,14 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
     counts = {label: usable.filter(pl.col("label") == label).height for label in LABELS}
     if not all(counts.values()):
         seen = dict(rows["label"].value_counts(sort=True).head(_NAMED).iter_rows())
+        if usable.is_empty() and len(rows):
+            raise ManifestError(f"no row of the manifest can be used: {_most_frequent_reasons(rows)}")
         raise ManifestError(
             f"both classes are needed, the manifest has {counts['real']} usable rows labelled real and "
-            f"{counts['fake']} labelled fake (labels seen: {seen}){_most_frequent_reasons(rows)}"
+            f"{counts['fake']} labelled fake (labels seen: {seen}){_and_reasons(rows)}"
         )
     try:
-        check_foldable(usable.unique("video_id", keep="first", maintain_order=True), parameters)
+        _check_foldable(tuple(usable["label"]), tuple(usable["group"]), parameters.model_dump_json())
     except TooFewGroupsError as error:
         raise ManifestError(
             f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
@@ -258,13 +283,25 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
         ) from error
 
 
+@lru_cache(maxsize=1)  # half a second a thousand videos; a run asks twice: before it starts and in its first node
+def _check_foldable(labels: tuple[str, ...], groups: tuple[str, ...], parameters: str) -> None:
+    check_foldable(pl.DataFrame({"label": labels, "group": groups}), SvmParameters.model_validate_json(parameters))
+
+
+def _and_reasons(rows: pl.DataFrame) -> str:
+    reasons = _most_frequent_reasons(rows)
+    return f"; the most frequent reasons not to use a row: {reasons}" if reasons else ""
+
+
 def _most_frequent_reasons(rows: pl.DataFrame) -> str:
-    reasons = rows.drop_nulls("reason").group_by("reason").agg(pl.len(), pl.col("row", "video_path").first())
+    kind = pl.col("reason").map_elements(kind_of, return_dtype=pl.String).alias("kind")
+    first = pl.col("reason", "row", "video_path").first()
+    reasons = rows.drop_nulls("reason").group_by(kind, maintain_order=True).agg(pl.len(), first).drop("kind")
     named = [
         f"{reason} ({count} rows, first row {row}: {path!r})"
-        for reason, count, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
+        for count, reason, row, path in reasons.sort("len", "row", descending=[True, False]).head(3).iter_rows()
     ]
-    return f"; the most frequent reasons not to use a row: {'; '.join(named)}" if named else ""
+    return "; ".join(named)
 
 
 def inspect_video(video: Video, limits: Limits) -> dict[str, Any]:
@@ -319,7 +356,7 @@ def index_videos(
     Two files of equal content and label count once, the first; with different labels they are all
     rejected, as one of the labels must be wrong. Groups that share a video, by path or by content,
     become one group: their other videos are likely copies of one another too. It is named after the first of them in
-    alphabetical order; ``group_names`` lists them all, as JSON.
+    alphabetical order; ``group_names`` lists them all, as JSON, on the group's first video, and is null on the others.
 
     Returns
     -------
@@ -338,16 +375,20 @@ def index_videos(
         if row["reason"] is None and video_id in video_inspections.failures:
             row["reason"] = video_inspections.failures[video_id]
         rows.append(row | (video_inspections.values[video_id][_FACTS] if row["reason"] is None else {}))
-    _merge_groups_that_share(rows, "video_path", "sha256")
+    names = _merge_groups_that_share(rows, "video_path", "sha256")
     _mark_equal_contents(rows)
     used = sorted((row for row in rows if row["reason"] is None), key=lambda row: row["video_id"])
+    for row in used:
+        row["group_names"] = names.pop(row["group"], None)
     index = pl.DataFrame([_pick(row, INDEX_SCHEMA) for row in used], schema=INDEX_SCHEMA)
     rejected = pl.DataFrame(
         [_pick(row, REJECTED_SCHEMA) for row in rows if row["reason"] is not None], schema=REJECTED_SCHEMA
     )
+    checked = checked_manifest.filter(pl.col("reason").is_null())
+    _warn_of_rejected(rejected.join(checked, on="row", how="semi"), len(checked), "video")
     for label in LABELS:
         if label not in index["label"]:
-            raise ManifestError(f"no usable video is labelled {label}{_most_frequent_reasons(rejected)}")
+            raise ManifestError(f"no usable video is labelled {label}{_and_reasons(rejected)}")
     return index, rejected
 
 
@@ -355,19 +396,32 @@ def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in schema}
 
 
-def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> None:
-    members = {row["group"]: {row["group"]} for row in rows}
-    first_group: dict[tuple[str, str], str] = {}
-    for fact in facts:
-        for row in rows:
-            if row.get(fact) and row["group"]:
-                other = first_group.setdefault((fact, row[fact]), row["group"])
-                joined = members[other] | members[row["group"]]
-                for group in joined:
-                    members[group] = joined
-    for row in rows:
-        names = sorted(members[row["group"]])
-        row["group"], row["group_names"] = names[0], json.dumps(names, ensure_ascii=False)
+def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> dict[str, str]:
+    """Make groups that share a fact one, named after the first; return the names of each, as JSON."""
+    grouped = [row for row in rows if _is_group(row["group"])]
+    old = sorted({row["group"] for row in grouped})
+    numbers = {name: number for number, name in enumerate(old)}
+    first: dict[tuple[str, str], int] = {}
+    links = [
+        (first.setdefault((fact, row[fact]), numbers[row["group"]]), numbers[row["group"]])
+        for fact in facts
+        for row in grouped
+        if row.get(fact)
+    ]
+    ends = np.array(links, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links), np.bool_), tuple(ends)), shape=(len(old), len(old)))
+    members: dict[int, list[str]] = {}
+    components = connected_components(graph, directed=False)[1] if old else []
+    for name, component in zip(old, components, strict=True):
+        members.setdefault(component, []).append(name)
+    new = {name: names[0] for names in members.values() for name in names}
+    for row in grouped:
+        row["group"] = new[row["group"]]
+    return {names[0]: json.dumps(names, ensure_ascii=False) for names in members.values()}
+
+
+def _is_group(name: str) -> bool:
+    return name != "" and name.lower() not in NO_VALUES
 
 
 def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
@@ -376,9 +430,15 @@ def _mark_equal_contents(rows: list[dict[str, Any]]) -> None:
         if row["reason"] is None:
             by_content.setdefault(row["sha256"], []).append(row)
     for same in by_content.values():
-        if len({row["label"] for row in same}) > 1:
-            paths = ", ".join(row["video_path"] for row in same)
+        paths = {label: [row["video_path"] for row in same if row["label"] == label] for label in LABELS}
+        if all(paths.values()):
+            named = "; ".join(f"{label}: {_some(of_label)}" for label, of_label in paths.items())
             for row in same:
-                row["reason"] = f"conflict: equal content with another label ({paths})"
+                row["reason"] = f"conflict: equal content with another label ({named})"
         for row in same[1:]:
             row["reason"] = row["reason"] or f"duplicate: equal content as {same[0]['video_path']}"
+
+
+def _some(values: Sequence[str]) -> str:
+    n_more = len(values) - _NAMED
+    return ", ".join(values[:_NAMED]) + (f" and {n_more} more" if n_more > 0 else "")

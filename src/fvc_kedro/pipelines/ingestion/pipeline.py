@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from fvc_kedro.pipelines import CHECKED_FIRST
 from fvc_kedro.pipelines.ingestion.nodes import check_manifest, index_videos, inspect_videos
 
 
@@ -14,6 +15,7 @@ def create_pipeline() -> Pipeline:
                 inputs=["corpus_manifest", "params:ingestion", "params:svm"],
                 outputs="checked_manifest",
                 name="check_manifest",
+                tags=CHECKED_FIRST,
             ),
             Node(
                 func=inspect_videos,

@@ -158,4 +158,5 @@ def tabulate_scaled_features(
     factors = scaled_metadata.select("video_id", pl.col("scale_factor").alias("scaled_scale_factor"))
     table = video_table(segment_table(corpus_index, scaled_measurements, names))
     features = table.join(factors, on="video_id", how="left", validate="1:1", maintain_order="left")
-    return features, failure_table(corpus_index, scaled_videos.failures | scaled_measurements.failures)
+    failures = scaled_videos.failures | scaled_measurements.failures
+    return features, failure_table(corpus_index, failures, "scaled or measured", "failed_scaled_videos")
