@@ -10,8 +10,6 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from fvc_kedro.parameters import check_parameters
-
 
 class MissingInputError(FileNotFoundError):
     """An input of the run that is not there yet."""
@@ -23,6 +21,8 @@ class ParametersHook:
     @hook_impl(tryfirst=True)  # before another hook uses them
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters."""
+        from fvc_kedro.parameters import check_parameters  # noqa: PLC0415 - only a session needs pydantic
+
         check_parameters(context.params)
 
 

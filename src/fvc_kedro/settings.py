@@ -2,9 +2,9 @@
 
 from fvc_kedro.configuration import ConfigurationLoader
 from fvc_kedro.hooks import InputsHook, ParametersHook
-from fvc_kedro.tracking import TrackingHook
+from fvc_kedro.tracking import LateTrackingHook
 
-HOOKS = (ParametersHook(), InputsHook(), TrackingHook())
+HOOKS = (ParametersHook(), InputsHook(), LateTrackingHook())
 # Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
 # Its releases spell its name differently.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
