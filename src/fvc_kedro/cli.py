@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import configure_project, settings
-from kedro.framework.session import KedroSession
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import find_kedro_project
 
@@ -32,7 +32,22 @@ DATA_ROOT = click.option(
 )
 
 
-@click.group(name="fvc_kedro")
+class _Command(click.Command):
+    """A command that Ctrl-C ends with the status of the shell for it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(name="fvc_kedro", cls=_Group)
 @click.version_option(__version__, prog_name="fvc_kedro")
 def cli() -> None:
     """Commands of fvc_kedro."""
@@ -119,7 +134,7 @@ def _message(error: BaseException | None) -> str | None:
     from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
     from fvc_kedro.pipelines.ingestion.nodes import ManifestError  # noqa: PLC0415
     from fvc_kedro.pipelines.training_rows import TrainingDataError  # noqa: PLC0415
-    from fvc_kedro.tracking.hook import TrackingError  # noqa: PLC0415
+    from fvc_kedro.tracking.errors import TrackingError  # noqa: PLC0415
 
     written = (
         *(FileError, DeadWorkerError, ManifestError, MissingInputError, ParameterError),
@@ -160,6 +175,11 @@ def results(env: str | None, data_root: str | None) -> None:
     help="How the answer is laid out.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the tables and the questions that stand ready.")
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(min=256),
+    help="Most memory that the query may take, in MiB, if not reporting.query_memory_mb.",
+)
 @ENV
 @DATA_ROOT
 def sql(
@@ -168,15 +188,22 @@ def sql(
     file: Path | None,
     layout: str,
     listing: bool,
+    memory_mb: int | None,
     env: str | None,
     data_root: str | None,
 ) -> None:
-    """Ask the results in SQL: QUERY is one statement, - reads it from standard input.
+    r"""Ask the results in SQL: QUERY is one statement, - reads it from standard input.
 
     The tables are those of kedro run --pipelines reporting, read only.
+
+    Names of files may hold anything, so text is escaped. Tables and CSV: control characters and those that turn the
+    direction of writing become \x1b and the like, in tables line ends and invisible characters too. CSV: text that
+    begins with = + - @, a tab or a line end gets ' before it, as a spreadsheet would take it for a formula. JSON has
+    escapes of its own, and loses nothing. Raw values are had from Python: catalog.load("results_database").
     """
     from fvc_kedro import sql as database  # noqa: PLC0415 - other commands ask no database
 
+    memory_mb = memory_mb or parameters("reporting", env)["query_memory_mb"]
     path = Path(catalog_entry("results_database", env, data_root)["filepath"])
     n_given = sum((query is not None, question is not None, file is not None, listing))
     if n_given != 1:
@@ -186,7 +213,7 @@ def sql(
         )
     try:
         if listing:
-            click.echo(database.describe(path), nl=False)
+            click.echo(database.describe(path, memory_mb), nl=False)
             return
         if question is not None:
             query = database.ready_question(question)
@@ -194,10 +221,15 @@ def sql(
             query = file.read_text(encoding="utf-8-sig")
         elif query == "-":
             query = sys.stdin.read()
-        for text in database.answer(path, query or "", layout):
+        for text in database.answer(path, query or "", layout, memory_mb):
             click.echo(text, nl=False)
     except database.QueryError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException("\n".join(map(database.readable, str(error).splitlines()))) from error
+    except MemoryError as error:
+        raise click.ClickException(
+            f"the query takes more memory than the {memory_mb} MiB that it may: ask for less (a condition, LIMIT, "
+            "fewer columns), or allow more with --memory-mb or reporting.query_memory_mb"
+        ) from error
     except UnicodeError as error:
         raise click.ClickException(f"the query is not text in UTF-8: {error}") from error
 
@@ -208,10 +240,29 @@ def features() -> None:
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
     from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
-    configure_project("fvc_kedro")
-    with KedroSession.create(conf_source=str(configuration_folder())) as session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
-        click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
+    svm = SvmParameters.model_validate(parameters("svm", None))
+    click.echo(features_markdown(svm.families), nl=False)
+
+
+def parameters(group: str, env: str | None) -> dict[str, Any]:
+    """Read a group of parameters, and check it.
+
+    Parameters
+    ----------
+    group : str
+        Such as ``reporting``.
+    env : str, optional
+        Configuration environment.
+    """
+    from fvc_kedro.parameters import ParameterError, check_group  # noqa: PLC0415 - not all commands need parameters
+
+    read = _configuration("parameters", env, {})
+    try:
+        check_group(read, group)
+    except ParameterError as error:
+        raise click.ClickException(str(error)) from error
+    values: dict[str, Any] = read[group]
+    return values
 
 
 def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str, Any]:
@@ -227,18 +278,23 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
         Folder that the results were written under.
     """
     project = find_kedro_project(Path.cwd()) or Path.cwd()  # as a run takes it
+    entry: dict[str, Any] = _configuration("catalog", env, {"data_root": data_root} if data_root else {})[name]
+    return entry | {"filepath": str(project / entry["filepath"])}
+
+
+def _configuration(kind: str, env: str | None, runtime_params: dict[str, Any]) -> dict[str, Any]:
     configure_project("fvc_kedro")
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(configuration_folder()),
         env=env or os.environ.get("KEDRO_ENV"),
-        runtime_params={"data_root": data_root} if data_root else {},
+        runtime_params=runtime_params,
         **settings.CONFIG_LOADER_ARGS,
     )
     try:
-        entry: dict[str, Any] = loader["catalog"][name]
+        read: dict[str, Any] = loader[kind]
     except MissingConfigException as error:
         raise click.ClickException(str(error)) from error
-    return entry | {"filepath": str(project / entry["filepath"])}
+    return read
 
 
 def headline(summary: dict[str, Any], place: Path) -> str:
