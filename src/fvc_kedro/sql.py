@@ -14,7 +14,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -172,6 +172,9 @@ def _asking(database: Path, memory_mb: int) -> Iterator[DuckDBPyConnection]:
         raise QueryError(f"{error}\nkedro run --pipelines reporting makes it anew") from error
     try:
         with closing(connection), _limited(memory_mb):
+            connection.execute(
+                "SET enable_progress_bar = false"
+            )  # else on standard output, where there is no main file
             connection.execute("SET temp_directory = ''")
             connection.execute(f"SET memory_limit = '{memory_mb // 2}MiB'")
             connection.execute("SET enable_external_access = false")
@@ -214,10 +217,14 @@ def _interruptibly(
     """Do something on another thread, as DuckDB on the main one may not notice Ctrl-C for minutes."""
     doing = pool.submit(action, argument)
     try:
-        return doing.result()
+        while not wait([doing], timeout=0.1).done:  # again and again, as another thread may be told of Ctrl-C
+            pass
     except KeyboardInterrupt:
-        connection.interrupt()
+        while not doing.done():  # more than once, as an interruption before the query has begun is forgotten
+            connection.interrupt()
+            wait([doing], timeout=0.1)
         raise
+    return doing.result()
 
 
 def lay_out_table(columns: Sequence[str], rows: Rows) -> Iterator[str]:
