@@ -56,6 +56,7 @@ def test_the_defaults_are_valid():
         ("sample_corpus.crf", {"low": 30, "high": 20}),
         ("sample_corpus.pairs", 3),
         ("ingestion.limits.max_pixels", 0),
+        ("reporting.query_memory_mb", 255),
         ("tracking.enabled", "perhaps"),
         ("tracking.on_failure", "ignore"),
         ("tracking.registered_model", "fvc/svm"),

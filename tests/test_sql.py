@@ -1,6 +1,9 @@
 import csv
 import io
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +11,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 from conftest import REPOSITORY
+from fvc_kedro import sql
 from fvc_kedro.datasets import DuckDbDataset
 from fvc_kedro.sql import LAYOUTS, QueryError, answer, describe, ready_question, ready_questions
 
@@ -31,8 +35,12 @@ def database(tmp_path_factory):
 
 
 def ask(database, query, layout="json"):
-    text = "".join(answer(database, query, layout))
+    text = ask_raw(database, query, layout)
     return json.loads(text) if layout == "json" else text
+
+
+def ask_raw(database, query, layout, memory_mb=2048):
+    return "".join(answer(database, query, layout, memory_mb))
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------
@@ -81,8 +89,108 @@ def test_the_table_leaves_no_row_out_and_cuts_nothing(database):
     assert lines[-2].split() == ["29999", "x" * 500]
 
 
+# An escape sequence, a lone C1 introducer and DEL, a tab, line ends, an override of the direction, an invisible space.
+CONTROL = "chr(27) || '[31m' || chr(155) || chr(127) || E'\\ta\\r\\nb\\rc' || chr(8238) || chr(8203) || '日本'"
+
+
 def test_the_terminal_is_not_steered_by_a_value(database):
-    assert "\x1b" not in ask(database, "SELECT chr(27) || '[31m' AS v", "table")
+    lines = ask(database, f"SELECT {CONTROL} AS v", "table").splitlines()
+    assert lines[2] == r"\x1b[31m\x9b\x7f\ta\r\nb\rc\u202e\u200b日本"
+
+
+def test_csv_escapes_control_characters_but_keeps_line_ends(database):
+    text = ask(database, f"SELECT {CONTROL} AS v, [chr(155)] AS list", "csv")
+    ((value, in_list),) = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert value == "\\x1b[31m\\x9b\\x7f\\ta\r\nb\\rc\\u202e\u200b日本"
+    assert json.loads(in_list) == ["\x9b"]
+    assert "\x9b" not in in_list
+
+
+def test_json_escapes_what_is_not_printable_and_loses_nothing(database):
+    text = ask_raw(database, f"SELECT {CONTROL} AS v, 'x' AS \"{chr(155)}\"", "json")
+    assert all(letter.isprintable() for line in text.split("\n") for letter in line)
+    assert "日本" in text
+    assert json.loads(text) == [{"v": "\x1b[31m\x9b\x7f\ta\r\nb\rc\u202e\u200b日本", "\x9b": "x"}]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d"])
+def test_text_of_a_csv_is_no_formula_and_numbers_stay_numbers(database, start):
+    query = (
+        f"SELECT '{start}1' AS text, -0.5 AS n, -2::DECIMAL(4, 2) AS amount, '-inf'::DOUBLE AS f, 'a=1' AS \"{start}a\""
+    )
+    assert list(csv.reader(io.StringIO(ask(database, query, "csv")))) == [
+        ["text", "n", "amount", "f", f"'{start}a"],
+        [f"'{start}1", "-0.5", "-2.00", "-inf", "a=1"],
+    ]
+
+
+@pytest.mark.parametrize(("start", "shown"), [("\t", r"'\t=1"), ("\r", r"'\r=1"), ("\n", "'\n=1")])
+def test_a_formula_is_none_behind_white_space_either(database, start, shown):
+    text = ask(database, f"SELECT '{start}=1' AS v", "csv")
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [shown]
+
+
+def test_names_of_tables_and_columns_are_listed_without_steering(tmp_path):
+    path = tmp_path / "results.duckdb"
+    DuckDbDataset(filepath=str(path)).save({"a\x9btable": pl.DataFrame({"\x1b[31mred": [1]})})
+    assert r"a\x9btable (1 rows): \x1b[31mred" in describe(path)
+
+
+# --- memory ----------------------------------------------------------------------------------------------------
+
+COUNTED = "SELECT string_agg(repeat('x', 1000), ',') FROM range(1000000)"
+NOT_COUNTED = ["SELECT median(i) FROM range(200000000) AS numbers(i)", "SELECT repeat('x', 2000000000)"]  # by DuckDB
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        COUNTED,
+        *(
+            pytest.param(query, marks=pytest.mark.skipif(sys.platform != "linux", reason="no limit of the process"))
+            for query in NOT_COUNTED
+        ),
+    ],
+)
+def test_a_query_that_takes_too_much_memory_is_ended(database, layout, query):
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(MemoryError):
+        "".join(answer(database, query, layout, memory_mb=256))
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert ask(database, "SELECT COUNT(*) AS n FROM folds") == [{"n": 3}]
+
+
+def test_nothing_is_spilled_to_disk(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MemoryError):
+        ask_raw(database, "SELECT i FROM range(100000000) AS numbers(i) ORDER BY hash(i)", "csv", 256)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_too_long_for_a_table_names_the_other_formats(database, monkeypatch):
+    monkeypatch.setattr(sql, "_LONGEST_TABLE", 100_000)
+    for query in ("FROM range(3000)", "SELECT i, repeat('x', 400) FROM range(300) AS numbers(i)"):
+        with pytest.raises(QueryError, match=r"too long for a table: \d+ rows .*--format csv"):
+            ask(database, query, "table")
+        assert len(ask(database, query, "csv").splitlines()) > 300
+
+
+@pytest.mark.parametrize("layout", ["csv", "json"])
+def test_a_long_answer_is_not_held_in_memory(database, layout):
+    script = (
+        "import resource, sys; from pathlib import Path; from fvc_kedro.sql import answer\n"
+        "for _ in answer(Path(sys.argv[1]), sys.argv[2], sys.argv[3]): pass\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak(n_rows):
+        query = f"SELECT i, repeat('x', 300) AS t FROM range({n_rows}) AS numbers(i)"
+        command = [sys.executable, "-c", script, str(database), query, layout]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout) / (2**10 if sys.platform == "linux" else 2**20)
+
+    assert peak(400_000) < peak(20_000) + 60  # MiB; the rows alone are 120
 
 
 @pytest.mark.parametrize(

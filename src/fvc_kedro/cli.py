@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import configure_project, settings
-from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 
@@ -38,7 +38,22 @@ DATA_ROOT = click.option(
 )
 
 
-@click.group(name="fvc_kedro")
+class _Command(click.Command):
+    """A command that Ctrl-C ends with the status of the shell for it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(name="fvc_kedro", cls=_Group)
 @click.version_option(__version__, prog_name="fvc_kedro")
 def cli() -> None:
     """Commands of fvc_kedro."""
@@ -84,8 +99,7 @@ def run(context: click.Context, /, **options: Any) -> Any:
     with _errors_as_messages(options["params"] or {}, options["env"] or os.environ.get("KEDRO_ENV")):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
     data_root = options["params"].get("data_root")
-    configuration = _configuration(options["env"], data_root, options["conf_source"])
-    click.echo(_results(configuration, data_root).text_of_last_run())
+    click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())
     return outcome
 
 
@@ -142,7 +156,7 @@ def _message(error: BaseException | None) -> str | None:
     from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
     from fvc_kedro.pipelines.ingestion.nodes import ManifestError  # noqa: PLC0415
     from fvc_kedro.pipelines.training_rows import TrainingDataError  # noqa: PLC0415
-    from fvc_kedro.tracking.hook import TrackingError  # noqa: PLC0415
+    from fvc_kedro.tracking.errors import TrackingError  # noqa: PLC0415
 
     written = (
         *(BusyError, FileError, DeadWorkerError, ManifestError, MissingInputError, OutputFolderError),
@@ -170,10 +184,9 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     """
     from fvc_kedro.lineage import flatten  # noqa: PLC0415 - other commands need no records
 
-    configuration = _configuration(env, data_root)
-    found = _results(configuration, data_root)
+    found = _results(env, data_root)
     if current:
-        reasons = found.why_not_current(flatten(configuration["parameters"]))
+        reasons = found.why_not_current(flatten(_configuration("parameters", env, data_root)))
         if reasons:
             more = f" and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
             click.echo(f"not up to date: {reasons[0]}{more}")
@@ -207,7 +220,7 @@ def compare(runs: tuple[str, ...], env: str | None, data_root: str | None) -> No
                 )
             runs = (*runs, latest[0]) if runs else (latest[1], latest[0])
         first, second = (
-            run_comparison.read_folder(_places(_configuration(env, str(Path(run).resolve()))["catalog"]), run)
+            run_comparison.read_folder(_places(_configuration("catalog", env, str(Path(run).resolve()))), run)
             if Path(run).is_dir()
             else run_comparison.read_mlflow_run(address, run)
             for run in runs
@@ -221,14 +234,14 @@ def compare(runs: tuple[str, ...], env: str | None, data_root: str | None) -> No
 def _tracking_address(env: str | None, data_root: str | None) -> str:
     from fvc_kedro.tracking.store import in_project  # noqa: PLC0415 - other commands do without MLflow
 
-    server = _loader(env, data_root, None)["mlflow"].get("server") or {}
+    server = _configuration("mlflow", env, data_root).get("server") or {}
     return in_project(server.get("mlflow_tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI", "mlruns"), _project())
 
 
-def _results(configuration: Mapping[str, Any], data_root: str | None) -> Results:
+def _results(env: str | None, data_root: str | None, conf_source: str | None = None) -> Results:
     from fvc_kedro.results import Results  # noqa: PLC0415 - other commands show no results
 
-    return Results(_places(configuration["catalog"]), data_root)
+    return Results(_places(_configuration("catalog", env, data_root, conf_source)), data_root)
 
 
 def _places(catalog: Mapping[str, Any]) -> dict[str, Path]:
@@ -258,6 +271,11 @@ def _places(catalog: Mapping[str, Any]) -> dict[str, Path]:
     help="How the answer is laid out.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the tables and the questions that stand ready.")
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(min=256),
+    help="Most memory that the query may take, in MiB, if not reporting.query_memory_mb.",
+)
 @ENV
 @DATA_ROOT
 def sql(
@@ -266,15 +284,22 @@ def sql(
     file: Path | None,
     layout: str,
     listing: bool,
+    memory_mb: int | None,
     env: str | None,
     data_root: str | None,
 ) -> None:
-    """Ask the results in SQL: QUERY is one statement, - reads it from standard input.
+    r"""Ask the results in SQL: QUERY is one statement, - reads it from standard input.
 
     The tables are those of kedro run --pipelines reporting, read only.
+
+    Names of files may hold anything, so text is escaped. Tables and CSV: control characters and those that turn the
+    direction of writing become \x1b and the like, in tables line ends and invisible characters too. CSV: text that
+    begins with = + - @, a tab or a line end gets ' before it, as a spreadsheet would take it for a formula. JSON has
+    escapes of its own, and loses nothing. Raw values are had from Python: catalog.load("results_database").
     """
     from fvc_kedro import sql as database  # noqa: PLC0415 - other commands ask no database
 
+    memory_mb = memory_mb or parameters("reporting", env)["query_memory_mb"]
     path = Path(catalog_entry("results_database", env, data_root)["filepath"])
     n_given = sum((query is not None, question is not None, file is not None, listing))
     if n_given != 1:
@@ -285,7 +310,7 @@ def sql(
     try:
         _warn_of_marks(env, data_root)
         if listing:
-            click.echo(database.describe(path), nl=False)
+            click.echo(database.describe(path, memory_mb), nl=False)
             return
         if question is not None:
             query = database.ready_question(question)
@@ -293,17 +318,22 @@ def sql(
             query = file.read_text(encoding="utf-8-sig")
         elif query == "-":
             query = sys.stdin.read()
-        for text in database.answer(path, query or "", layout):
+        for text in database.answer(path, query or "", layout, memory_mb):
             click.echo(text, nl=False)
     except database.QueryError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException("\n".join(map(database.readable, str(error).splitlines()))) from error
+    except MemoryError as error:
+        raise click.ClickException(
+            f"the query takes more memory than the {memory_mb} MiB that it may: ask for less (a condition, LIMIT, "
+            "fewer columns), or allow more with --memory-mb or reporting.query_memory_mb"
+        ) from error
     except UnicodeError as error:
         raise click.ClickException(f"the query is not text in UTF-8: {error}") from error
 
 
 def _warn_of_marks(env: str | None, data_root: str | None) -> None:
     """Say on standard error what of the database is out of date, so that the answer stays clean."""
-    for mark in _results(_configuration(env, data_root), data_root).marks():
+    for mark in _results(env, data_root).marks():
         click.echo(f"warning: {mark}", err=True)
 
 
@@ -317,6 +347,7 @@ def clean(yes: bool, env: str | None, data_root: str | None) -> None:
     What was changed since, and what no run has recorded, stays.
     """
     from kedro.framework.project import pipelines  # noqa: PLC0415 - other commands do without pipelines
+    from kedro.framework.session import KedroSession  # noqa: PLC0415
 
     from fvc_kedro.cleaning import find_made_files, remove  # noqa: PLC0415
 
@@ -346,10 +377,29 @@ def features() -> None:
     from fvc_kedro.forensics.reference import features_markdown  # noqa: PLC0415 - other commands measure nothing
     from fvc_kedro.parameters import SvmParameters  # noqa: PLC0415
 
-    configure_project("fvc_kedro")
-    with KedroSession.create(conf_source=str(configuration_folder())) as session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
-        click.echo(features_markdown(SvmParameters.model_validate(context.params["svm"]).families), nl=False)
+    svm = SvmParameters.model_validate(parameters("svm", None))
+    click.echo(features_markdown(svm.families), nl=False)
+
+
+def parameters(group: str, env: str | None) -> dict[str, Any]:
+    """Read a group of parameters, and check it.
+
+    Parameters
+    ----------
+    group : str
+        Such as ``reporting``.
+    env : str, optional
+        Configuration environment.
+    """
+    from fvc_kedro.parameters import ParameterError, check_group  # noqa: PLC0415 - not all commands need parameters
+
+    read = _configuration("parameters", env, None)
+    try:
+        check_group(read, group)
+    except ParameterError as error:
+        raise click.ClickException(str(error)) from error
+    values: dict[str, Any] = read[group]
+    return values
 
 
 def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str, Any]:
@@ -364,26 +414,23 @@ def catalog_entry(name: str, env: str | None, data_root: str | None) -> dict[str
     data_root : str, optional
         Folder that the results were written under.
     """
-    entry: dict[str, Any] = _configuration(env, data_root)["catalog"][name]
+    entry: dict[str, Any] = _configuration("catalog", env, data_root)[name]
     return entry | {"filepath": str(_project() / entry["filepath"])}
 
 
-def _configuration(env: str | None, data_root: str | None, conf_source: str | None = None) -> Mapping[str, Any]:
-    loader = _loader(env, data_root, conf_source)
-    try:
-        return {name: loader[name] for name in ("catalog", "parameters")}
-    except MissingConfigException as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _loader(env: str | None, data_root: str | None, conf_source: str | None) -> Any:
+def _configuration(kind: str, env: str | None, data_root: str | None, conf_source: str | None = None) -> dict[str, Any]:
     configure_project("fvc_kedro")
-    return settings.CONFIG_LOADER_CLASS(
+    loader = settings.CONFIG_LOADER_CLASS(
         conf_source=conf_source or str(configuration_folder()),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params={"data_root": data_root} if data_root else {},
         **settings.CONFIG_LOADER_ARGS,
     )
+    try:
+        read: dict[str, Any] = loader[kind]
+    except MissingConfigException as error:
+        raise click.ClickException(str(error)) from error
+    return read
 
 
 def _project() -> Path:

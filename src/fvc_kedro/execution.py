@@ -19,6 +19,7 @@ from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -250,6 +251,14 @@ def _process_context() -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fvc_kedro.forensics"])
+    # Ctrl-C is for this process, which ends its workers; one that is starting would print a traceback. They inherit
+    # the mask.
+    resource_tracker.ensure_running()  # which sets the mask itself
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return context
 
 

@@ -16,8 +16,6 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, SharedMemoryDataCatalog
 from kedro.pipeline import Pipeline
 
-from fvc_kedro.execution import is_disk_full
-from fvc_kedro.parameters import check_parameters
 from fvc_kedro.pipelines import CHECKED_FIRST
 
 
@@ -35,6 +33,8 @@ class ParametersHook:
     @hook_impl(tryfirst=True)  # before another hook uses them
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters."""
+        from fvc_kedro.parameters import check_parameters  # noqa: PLC0415 - only a session needs pydantic
+
         check_parameters(context.params)
 
 
@@ -58,6 +58,8 @@ class DiskHook:
     @hook_impl(trylast=True)  # after the MLflow run is closed
     def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Raise an error that names the folder."""
+        from fvc_kedro.execution import is_disk_full  # noqa: PLC0415 - only a run needs engines
+
         causes = [cause for cause in _with_causes(error) if is_disk_full(cause)]
         if not causes:
             return

@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +34,6 @@ from fvc_kedro.lineage import (
     few,
     flatten,
 )
-from fvc_kedro.parameters import CATALOG_PARAMETERS
 
 logger = logging.getLogger(__name__)
 
@@ -129,9 +128,13 @@ class LineageHook:
         if before is not None and before.content.digest != content.digest and not self._has_marked:
             self._has_marked = _mark_report(dataset, self._catalog, dataset_name, run_id)
 
-    @hook_impl
-    def after_pipeline_run(self, catalog: CatalogProtocol) -> None:
-        """Tell which results are out of date now, and release the lock."""
+    @hook_impl(wrapper=True)
+    def after_pipeline_run(self, catalog: CatalogProtocol) -> Generator[None]:
+        """Release the lock when all other hooks have read the results, and tell which are out of date now."""
+        try:
+            yield
+        finally:
+            self._release()
         dataset = _lineage_dataset(catalog)
         if dataset is not None:
             lineage = dataset.load()
@@ -142,7 +145,6 @@ class LineageHook:
                     few(outdated),
                     renewing_command(lineage, outdated, self._context.config_loader.runtime_params),
                 )
-        self._release()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
@@ -204,6 +206,8 @@ def _env(run_params: Mapping[str, Any]) -> str | None:
 
 def changed_parameters(context: KedroContext) -> dict[str, Any]:
     """List every parameter that differs from conf/base, by dotted name."""
+    from fvc_kedro.parameters import CATALOG_PARAMETERS  # noqa: PLC0415 - only a session needs pydantic
+
     loader: Any = context.config_loader
     base = settings.CONFIG_LOADER_CLASS(
         conf_source=loader.conf_source, env=loader.base_env, **settings.CONFIG_LOADER_ARGS
@@ -235,6 +239,8 @@ def pipeline_of(node: Node) -> str:
 
 def renewing_command(lineage: Lineage, outdated: list[str], runtime_params: Mapping[str, Any] | None) -> str:
     """Write the command that makes datasets anew, with the parameters of what they are made from."""
+    from fvc_kedro.parameters import CATALOG_PARAMETERS  # noqa: PLC0415 - only a session needs pydantic
+
     up_to_date = [name for name in lineage.ancestry(*outdated) if name not in outdated]
     places = {name: value for name, value in (runtime_params or {}).items() if name in CATALOG_PARAMETERS}
     return kedro_command(lineage.pipelines(outdated), lineage.changed_parameters(*up_to_date) | places)

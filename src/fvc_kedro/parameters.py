@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fvc_kedro.execution import ENGINES, Execution
-from fvc_kedro.forensics import FAMILIES, PARTS, Sampling
-from fvc_kedro.video import Limits
+# What measures and decodes is imported where it is needed: it takes half a second, and most commands need none of it.
+if TYPE_CHECKING:
+    from fvc_kedro.execution import Execution
+    from fvc_kedro.forensics import Sampling
+    from fvc_kedro.video import Limits
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Kernel = Literal["linear", "rbf"]
@@ -19,6 +21,8 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _known_once(families: list[str]) -> list[str]:
+    from fvc_kedro.forensics import FAMILIES  # noqa: PLC0415 - slow to import
+
     unknown = sorted(set(families) - set(FAMILIES))
     if unknown:
         raise ValueError(f"unknown families {unknown}; there are {sorted(FAMILIES)}")
@@ -40,6 +44,8 @@ FamilyNames = Annotated[list[str], Field(min_length=1), AfterValidator(_known_on
 
 
 def _known_parts(parts: list[str]) -> list[str]:
+    from fvc_kedro.forensics import PARTS  # noqa: PLC0415 - slow to import
+
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
         raise ValueError(f"unknown parts {unknown}; there are {list(PARTS)}")
@@ -100,6 +106,8 @@ class LimitParameters(Parameters):
 
     def to_limits(self) -> Limits:
         """Return the same limits as videos take them."""
+        from fvc_kedro.video import Limits  # noqa: PLC0415 - slow to import
+
         return Limits(self.max_pixels, self.max_frames, self.max_seconds)
 
 
@@ -120,6 +128,8 @@ class FeatureParameters(Parameters):
 
     def to_sampling(self) -> Sampling:
         """Return the same settings as measuring takes them."""
+        from fvc_kedro.forensics import Sampling  # noqa: PLC0415 - slow to import
+
         return Sampling(self.num_frames, self.segment_s, self.frames_per_segment)
 
 
@@ -214,12 +224,15 @@ class EvaluationParameters(Parameters):
 
 
 class ReportingParameters(Parameters):
-    """How results are shown."""
+    """How results are shown, and asked."""
 
     n_thumbnails: int = Field(ge=1)
+    query_memory_mb: int = Field(ge=256)
 
 
 def _known_engine(name: str) -> str:
+    from fvc_kedro.execution import ENGINES  # noqa: PLC0415 - slow to import
+
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {list(ENGINES)}")
     return name
@@ -241,6 +254,8 @@ class ExecutionParameters(Parameters):
 
     def to_execution(self) -> Execution:
         """Return the same settings as the engine takes them."""
+        from fvc_kedro.execution import Execution  # noqa: PLC0415 - slow to import
+
         return Execution(self.engine, self.workers, self.timeout_s, self.memory_mb)
 
 
@@ -291,16 +306,35 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         )
     if not isinstance(parameters.get("allow_outside", False), bool):
         problems.append(f"allow_outside: write true or false (got {parameters['allow_outside']!r})")
-    for name, group in GROUPS.items():
-        if name not in parameters:
-            problems.append(f"{name}: missing")
-            continue
-        try:
-            group.model_validate(parameters[name])
-        except ValidationError as error:
-            problems += [_describe(name, problem) for problem in error.errors()]
+    for name in GROUPS:
+        problems += _problems(parameters, name)
     if not problems:
         problems = _unmeasured(parameters)
+    _refuse(problems)
+
+
+def check_group(parameters: Mapping[str, Any], name: str) -> None:
+    """Check one group of parameters, as a command does that needs no other.
+
+    Raises
+    ------
+    ParameterError
+        As of all parameters.
+    """
+    _refuse(_problems(parameters, name))
+
+
+def _problems(parameters: Mapping[str, Any], name: str) -> list[str]:
+    if name not in parameters:
+        return [f"{name}: missing"]
+    try:
+        GROUPS[name].model_validate(parameters[name])
+    except ValidationError as error:
+        return [_describe(name, problem) for problem in error.errors()]
+    return []
+
+
+def _refuse(problems: list[str]) -> None:
     if problems:
         raise ParameterError(
             "wrong parameters (conf/base/parameters.yml or --params):\n" + "\n".join(f"- {line}" for line in problems)

@@ -3,9 +3,9 @@
 from fvc_kedro.configuration import ConfigurationLoader
 from fvc_kedro.hooks import DiskHook, InputsHook, ParametersHook
 from fvc_kedro.lineage_hook import LineageHook
-from fvc_kedro.tracking import TrackingHook
+from fvc_kedro.tracking import LateTrackingHook
 
-HOOKS = (ParametersHook(), InputsHook(), LineageHook(), TrackingHook(), DiskHook())
+HOOKS = (ParametersHook(), InputsHook(), LineageHook(), LateTrackingHook(), DiskHook())
 # Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
 # Its releases spell its name differently.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

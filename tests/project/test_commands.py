@@ -143,6 +143,37 @@ def test_a_wrong_query_shows_no_traceback(home):
     assert "Traceback" not in asked.stderr
 
 
+HUGE = "SELECT string_agg(repeat('x', 1000), ',') FROM range(1000000)"
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [(["--memory-mb", "300"], 300), (["--env", "tight"], 256)])
+def test_a_query_that_takes_too_much_memory_gets_the_remedy(home, arguments, limit):
+    (home / "conf/tight").mkdir(exist_ok=True)
+    (home / "conf/tight/parameters.yml").write_text("reporting: {n_thumbnails: 1, query_memory_mb: 256}")
+    asked = ask(home, HUGE, *arguments)
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.startswith(f"Error: the query takes more memory than the {limit} MiB that it may: ask for less")
+    assert len(asked.stderr.splitlines()) == 1
+    assert "--memory-mb or reporting.query_memory_mb" in asked.stderr
+
+
+def test_a_limit_of_memory_that_is_too_low_is_refused(home, monkeypatch):
+    monkeypatch.chdir(home)
+    assert "256" in CliRunner().invoke(cli, ["sql", "SELECT 1", "--memory-mb", "255"]).stderr
+    (home / "conf/wrong").mkdir(exist_ok=True)
+    (home / "conf/wrong/parameters.yml").write_text("reporting: {n_thumbnails: 1, query_memory_mb: 255}")
+    asked = CliRunner().invoke(cli, ["sql", "SELECT 1", "--env", "wrong"])
+    assert asked.exit_code == 1
+    assert "reporting.query_memory_mb: Input should be greater than or equal to 256 (got 255)" in asked.stderr
+
+
+def test_what_a_message_repeats_of_the_query_steers_nothing(home, monkeypatch):
+    monkeypatch.chdir(home)
+    message = CliRunner().invoke(cli, ["sql", "SELEC \x1b[31m \x9b"]).stderr
+    assert r"\x1b[31m \x9b" in message
+    assert "\nLINE 1:" in message
+
+
 def test_a_reader_that_has_enough_is_no_fault(home):
     command = shlex.join([*KEDRO, "sql", "SELECT * FROM range(300000)", "--format", "csv"])
     read = subprocess.run(

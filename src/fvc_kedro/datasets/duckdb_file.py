@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from kedro.io import AbstractDataset, DatasetError
 
 if TYPE_CHECKING:
+    import polars as pl
     from duckdb import DuckDBPyConnection
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def open_read_only(filepath: Path) -> DuckDBPyConnection:
     return connection
 
 
-class DuckDbDataset(AbstractDataset[dict[str, pl.DataFrame], "DuckDBPyConnection"]):
+class DuckDbDataset(AbstractDataset["dict[str, pl.DataFrame]", "DuckDBPyConnection"]):
     """Tables by name, saved into one DuckDB file; loads a connection that can read them and nothing write.
 
     The file holds the rows themselves, so that it can be moved or sent. It is replaced as a whole: a table

@@ -21,6 +21,7 @@ from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 
 from fvc_kedro.parameters import TrackingParameters
+from fvc_kedro.tracking.errors import TrackingError
 from fvc_kedro.tracking.provenance import corpus_tags, git_tags, package_versions, version_tags
 from fvc_kedro.tracking.store import bounded_and_quiet, check_database, read_configuration, without_password
 
@@ -28,10 +29,6 @@ logger = logging.getLogger(__name__)
 
 _PROCESS = "process"
 _LONGEST_REASON = 1000
-
-
-class TrackingError(RuntimeError):
-    """MLflow cannot be used; the text names its store, the reason and the remedy."""
 
 
 class TrackingHook:
