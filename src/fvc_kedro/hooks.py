@@ -1,7 +1,8 @@
-"""What is checked before a run."""
+"""What is checked before a run, and what holds for all its processes."""
 
 from __future__ import annotations
 
+from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 from kedro.framework.context import KedroContext
@@ -10,11 +11,30 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from fvc_kedro.execution import end_with_parent, leave_script_of_parent
 from fvc_kedro.parameters import check_parameters
 
 
 class MissingInputError(FileNotFoundError):
     """An input of the run that is not there yet."""
+
+
+class ProcessesHook:
+    """Ends the processes of Kedro's ParallelRunner with the run, be it killed, and a run that a worker would begin."""
+
+    def __init__(self) -> None:
+        # Forked processes: the runner's manager and a worker that gets no node reach no hook.
+        register_after_fork(self, ProcessesHook.before_node_run)
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self) -> None:
+        """End a worker that runs a script without the guard again."""
+        leave_script_of_parent()
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self) -> None:
+        """Watch the process that has started this one, if any."""
+        end_with_parent()
 
 
 class ParametersHook:

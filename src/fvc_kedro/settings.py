@@ -1,10 +1,10 @@
 """Kedro's settings of the project."""
 
 from fvc_kedro.configuration import ConfigurationLoader
-from fvc_kedro.hooks import InputsHook, ParametersHook
+from fvc_kedro.hooks import InputsHook, ParametersHook, ProcessesHook
 from fvc_kedro.tracking import TrackingHook
 
-HOOKS = (ParametersHook(), InputsHook(), TrackingHook())
+HOOKS = (ParametersHook(), InputsHook(), TrackingHook(), ProcessesHook())  # the last comes first of its kind
 # Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
 # Its releases spell its name differently.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
