@@ -150,6 +150,11 @@ def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str)
 
     Whatever goes wrong with a video is its outcome: an unusable file, a crashed worker, a task beyond
     the time limit. What was not foreseen is logged with its traceback as well.
+
+    Raises
+    ------
+    DeadWorkerError
+        If the worker processes die before they did anything.
     """
     for name, result in _with_progress(tasks, execution, description, "video"):
         yield name, _outcome(name, result, execution.timeout_s)

@@ -26,8 +26,8 @@ class ProcessesHook:
         # Forked processes: the runner's manager and a worker that gets no node reach no hook.
         register_after_fork(self, ProcessesHook.before_node_run)
 
-    @hook_impl(tryfirst=True)
-    def after_context_created(self) -> None:
+    @hook_impl(tryfirst=True)  # before the run is tracked
+    def before_pipeline_run(self) -> None:
         """End a worker that runs a script without the guard again."""
         leave_script_of_parent()
 
