@@ -1,13 +1,17 @@
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import textwrap
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from fvc_kedro import execution as engines
-from fvc_kedro.execution import DeadWorkerError, Execution, Task, run_all, run_tasks
+from fvc_kedro.execution import DeadWorkerError, Execution, Task, end_with_parent, run_all, run_tasks
 from fvc_kedro.parameters import ExecutionParameters
 from fvc_kedro.video import UnusableVideoError
 
@@ -55,6 +59,29 @@ def hang():
 def note(file):
     file.touch()
     time.sleep(0.2)
+
+
+class Killing:
+    """Kills the process that pickles it, as the machine does when memory runs out."""
+
+    def __reduce__(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillingOnce:
+    """Kills the first process that unpickles it."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return kill_once, (self.file,)
+
+
+def kill_once(file):
+    if not file.exists():
+        file.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def outcomes(tasks, execution):
@@ -113,6 +140,21 @@ def test_a_dead_worker_and_a_hanging_one_cost_only_their_videos():
 
 def test_a_fault_of_the_decoder_is_named():
     assert "died (SIGSEGV)" in outcomes({"a": Task(fault, ())}, LOCAL)["a"].failure
+
+
+def test_a_worker_that_dies_sending_its_value_costs_only_its_video():
+    tasks = {"killing": Task(Killing, (), cost=2.0)} | {str(number): Task(double, (number,)) for number in range(6)}
+    found = outcomes(tasks, LOCAL)
+    assert "died (SIGKILL)" in found["killing"].failure
+    assert [found[str(number)].value for number in range(6)] == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_worker_that_dies_between_two_videos_costs_none(tmp_path):
+    tasks = {"a": Task(double, (1,), cost=2.0), "b": Task(repr, (KillingOnce(tmp_path / "dead"),), cost=1.0)}
+    tasks |= {"c": Task(double, (3,))}
+    found = outcomes(tasks, Execution("local", workers=1))
+    assert (tmp_path / "dead").exists()
+    assert {name: outcome.value for name, outcome in found.items()} == {"a": 2, "b": "None", "c": 6}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a worker's memory")
@@ -192,3 +234,100 @@ def test_an_engine_more_serves_videos_and_trainings_and_is_a_parameter(monkeypat
 def test_all_cores_are_meant_by_minus_one():
     assert Execution(workers=-1).n_workers == len(os.sched_getaffinity(0))
     assert Execution(workers=3).n_workers == 3
+
+
+BUSY = """
+    import os, time
+    from pathlib import Path
+    from fvc_kedro.execution import Execution, Task, run_all
+
+    def work(file):
+        file.write_text(str(os.getpid()))
+        time.sleep(600)
+
+    if __name__ == "__main__":
+        tasks = {{name: Task(work, (Path({folder!r}) / name,)) for name in "ab"}}
+        dict(run_all(tasks, Execution("local", workers=2), "working"))
+"""
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_there(process_id):
+    try:
+        os.kill(int(process_id), 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left-over processes in /proc")
+def test_busy_workers_end_with_a_process_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(BUSY.format(folder=str(tmp_path))))
+    process = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL)
+    files = [tmp_path / "a", tmp_path / "b"]
+    wait_until(lambda: all(file.exists() and file.read_text() for file in files))
+    workers = [file.read_text() for file in files]
+    assert all(map(is_there, workers))
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(map(is_there, workers)))
+
+
+def count_watchers(_):
+    end_with_parent()
+    end_with_parent()
+    return sum(thread.name == engines._WATCH for thread in threading.enumerate())
+
+
+def test_a_process_watches_its_parent_once_and_the_main_process_none():
+    assert count_watchers(None) == 0
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(count_watchers, [None]) == [1]
+
+
+SCRIPT = """
+    from pathlib import Path
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    settings = {{"corpus_manifest": {manifest!r}, "data_root": {out!r}, "execution": {{"workers": 2}}}}
+    {guard}
+        bootstrap_project(Path.cwd())
+        with KedroSession.create(project_path=Path.cwd(), runtime_params=settings) as session:
+            session.run(pipeline_names=["ingestion"])
+"""
+
+
+@pytest.mark.parametrize("guard", ['if __name__ == "__main__":', "if True:"])
+def test_a_script_without_the_guard_is_stopped_and_told_of_it(guard, tiny_corpus, project, tmp_path):
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(textwrap.dedent(SCRIPT.format(manifest=str(tiny_corpus), out=str(out), guard=guard)))
+    done = subprocess.run([sys.executable, script], cwd=project, capture_output=True, text=True, check=False)
+    written = {path.name for path in (out / "02_intermediate").rglob("*")}
+    if guard.startswith("if __name__"):
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "corpus_index.parquet" in written
+        return
+    assert done.returncode == 1
+    assert 'must stand under if __name__ == "__main__"' in done.stderr.splitlines()[-1]
+    assert done.stderr.count("Traceback (most recent call last)") < 6  # of this process alone
+    assert written == {"checked_manifest.parquet"}  # no video is noted as failed
+    assert len(list((out / "mlartifacts").iterdir())) == 1  # no worker has begun a run
+
+
+def test_the_bar_says_that_workers_start_before_it_counts(capsys):
+    outcomes({"a": Task(double, (1,))}, LOCAL)
+    shown = [text.strip() for text in capsys.readouterr().err.split("\r") if text.strip()]
+    assert shown[0] == "starting workers"
+    assert all(text.startswith("testing: ") for text in shown[1:])
+    assert shown[1].startswith("testing:   0%")
+    assert "100%" in shown[-1]
+    outcomes({"a": Task(double, (1,))}, SERIAL)
+    assert "starting workers" not in capsys.readouterr().err

@@ -3,7 +3,7 @@
 Videos and trainings go through the same engines. :func:`run_tasks` maps picklable functions over videos: one that fails
 costs that video. :func:`run_all` maps them over trainings: one that fails stops the run. An engine for a cluster is one
 more entry of ``_ENGINES``: a function that runs tasks and yields, for each, its name and a callable that returns
-its value or raises what went wrong.
+its value or raises what went wrong. The progress bar appears when the engine's generator is there.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import errno
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -37,10 +41,40 @@ T = TypeVar("T")
 _FRAMES_AHEAD = 4
 _FAILURES_TOLD = 3  # as they happen
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_WATCH = "end with parent"
+_DIED_AT_ONCE = (
+    "the worker processes died before they did anything. If this is your own script: each worker imports it, so what "
+    'runs a session must stand under if __name__ == "__main__": (docs/python.md). Else what they printed says why'
+)
 
 
 class DeadWorkerError(RuntimeError):
-    """A worker process died during a training."""
+    """A worker process died during a training, or all of them before they did anything."""
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as the process that started it has ended, be it killed.
+
+    A thread waits for that; it is started once. The main process has no such parent and is left alone.
+    """
+    parent = multiprocessing.parent_process()
+    # Asked of the threads, as a flag would be copied into a forked process, and a thread is not.
+    if parent is not None and _WATCH not in {thread.name for thread in threading.enumerate()}:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), name=_WATCH, daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def leave_script_of_parent() -> None:
+    """End this process if it is a worker that runs its parent's script again, which lacks the guard, to import it.
+
+    Each worker would begin the whole run anew, before multiprocessing stops it where it starts workers itself.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # what multiprocessing asks, too
+        sys.exit(1)  # the parent says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +157,8 @@ def run_tasks(tasks: Mapping[str, Task], execution: Execution, description: str)
 
     Raises
     ------
+    DeadWorkerError
+        If the worker processes die before they did anything.
     OSError
         If the disk is full, which is no fault of a video.
     """
@@ -169,8 +205,10 @@ def _with_progress(
 ) -> Generator[tuple[str, Callable[[], Any]]]:
     if not tasks:
         return
-    progress = tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True)
-    with progress, closing(_ENGINES[execution.engine](tasks, execution)) as results:
+    with (
+        closing(_ENGINES[execution.engine](tasks, execution)) as results,
+        tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True) as progress,
+    ):
         for named_result in results:
             progress.update()
             yield named_result
@@ -216,25 +254,66 @@ def _run_serially(tasks: Mapping[str, Task], _: Execution) -> Generator[tuple[st
 
 
 def _run_locally(tasks: Mapping[str, Task], execution: Execution) -> Generator[tuple[str, Callable[[], Any]]]:
-    dearest_first = sorted(tasks, key=lambda name: (-tasks[name].cost, name))
-    n_workers = min(execution.n_workers, len(tasks))
+    """Start workers and wait for the first; return the generator of results."""
     pool = ProcessPool(
-        max_workers=n_workers,
+        max_workers=min(execution.n_workers, len(tasks)),
         context=_process_context(),
-        initializer=None if execution.memory_mb is None else _limit_memory,
-        initargs=() if execution.memory_mb is None else (execution.memory_mb,),
+        initializer=_start_worker,
+        initargs=(execution.memory_mb,),
     )
+    try:
+        with tqdm(bar_format="starting workers", leave=False):
+            pool.schedule(_do_nothing).result()
+    except BaseException as error:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+        if isinstance(error, BrokenProcessPool | ProcessExpired):
+            raise DeadWorkerError(_DIED_AT_ONCE) from error
+        raise
+    return _results(pool, tasks, execution)
+
+
+def _results(
+    pool: ProcessPool, tasks: Mapping[str, Task], execution: Execution
+) -> Generator[tuple[str, Callable[[], Any]]]:
+    left = dict(sorted(tasks.items(), key=lambda item: (-item[1].cost, item[0])))  # the dearest first
     with pool:
         futures: dict[Any, str] = {
-            pool.schedule(tasks[name].function, args=tasks[name].arguments, timeout=execution.timeout_s): name
-            for name in dearest_first
+            pool.schedule(_pickled_value, args=(task.function, task.arguments), timeout=execution.timeout_s): name
+            for name, task in left.items()
         }
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result
+                if isinstance(future.exception(), BrokenProcessPool):
+                    break
+                del left[futures[future]]
+                yield futures[future], partial(_value, future)
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
+    if len(left) == len(tasks):
+        raise DeadWorkerError(_DIED_AT_ONCE)
+    if left:  # a worker died between two tasks or sending a result, and took what the others share with it
+        yield from _run_locally(left, execution)
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _pickled_value(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    """Pickle the value here: a worker that dies while it sends one holds the lock that the others wait for."""
+    return pickle.dumps(function(*arguments))
+
+
+def _value(future: Any) -> Any:
+    return pickle.loads(future.result())
+
+
+def _start_worker(memory_mb: int | None) -> None:
+    end_with_parent()
+    if memory_mb is not None:
+        _limit_memory(memory_mb)
 
 
 def _limit_memory(memory_mb: int) -> None:

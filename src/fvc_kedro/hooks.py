@@ -1,4 +1,4 @@
-"""What is checked before a run."""
+"""What is checked before a run, and what holds for all its processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.util import register_after_fork
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ class MissingInputError(FileNotFoundError):
 
 class OutputFolderError(OSError):
     """A folder that nothing can be written to."""
+
+
+class ProcessesHook:
+    """Ends the processes of Kedro's ParallelRunner with the run, be it killed, and a run that a worker would begin."""
+
+    def __init__(self) -> None:
+        # Forked processes: the runner's manager and a worker that gets no node reach no hook.
+        register_after_fork(self, ProcessesHook.before_node_run)
+
+    @hook_impl(tryfirst=True)  # before the run is tracked
+    def before_pipeline_run(self) -> None:
+        """End a worker that runs a script without the guard again."""
+        from fvc_kedro.execution import leave_script_of_parent  # noqa: PLC0415 - only a run needs engines
+
+        leave_script_of_parent()
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self) -> None:
+        """Watch the process that has started this one, if any."""
+        from fvc_kedro.execution import end_with_parent  # noqa: PLC0415
+
+        end_with_parent()
 
 
 class ParametersHook:

@@ -1,11 +1,18 @@
 """Kedro's settings of the project."""
 
 from fvc_kedro.configuration import ConfigurationLoader
-from fvc_kedro.hooks import DiskHook, InputsHook, ParametersHook
+from fvc_kedro.hooks import DiskHook, InputsHook, ParametersHook, ProcessesHook
 from fvc_kedro.lineage_hook import LineageHook
 from fvc_kedro.tracking import LateTrackingHook
 
-HOOKS = (ParametersHook(), InputsHook(), LineageHook(), LateTrackingHook(), DiskHook())
+HOOKS = (
+    ParametersHook(),
+    InputsHook(),
+    LineageHook(),
+    LateTrackingHook(),
+    DiskHook(),
+    ProcessesHook(),
+)  # the last comes first of its kind
 # Its hook raises where its store cannot be used; TrackingHook calls it, and decides.
 # Its releases spell its name differently.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

@@ -202,3 +202,17 @@ def test_the_line_for_excel_and_empty_lines_in_front_are_no_header(load, front):
 
 def test_lines_of_another_separator_in_front_do_not_tell_the_separator(load):
     assert load(";;;\nvideo_path,label,group\na.mp4,real,1\n").rows() == [("a.mp4", "real", "1")]
+
+
+def test_a_save_that_is_cut_short_leaves_the_former_manifest(tmp_path, monkeypatch):
+    dataset = ManifestDataset(filepath=str(tmp_path / "manifest.csv"))
+    dataset.save(EXPECTED)
+
+    def write_half(_, path):
+        path.write_text("video_path,label,group\n")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", write_half)
+    with pytest.raises(Exception, match="no space left"):
+        dataset.save(EXPECTED)
+    assert_frame_equal(dataset.load(), EXPECTED)

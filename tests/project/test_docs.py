@@ -26,7 +26,7 @@ def test_python_examples_run(path, tiny_run, tmp_path, capsys, monkeypatch):
     shutil.copytree(tiny_run["data_root"], project / "data", dirs_exist_ok=True)
     monkeypatch.chdir(project)
     for body in blocks(path, "python"):
-        names = {"__name__": "example"}
+        names = {"__name__": "__main__"}
         exec(compile(body, path, "exec"), names)
         if "cv_metrics" in names:
             cv_metrics = names["cv_metrics"]

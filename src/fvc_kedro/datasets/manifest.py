@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         return read_text_table(self._filepath, ("video_path", "label", "group"))
 
     def save(self, data: pl.DataFrame) -> None:
+        """Write the manifest under a temporary name, then rename: half of it would read as a smaller corpus."""
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        data.write_csv(self._filepath)
+        partial = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}.partial")
+        data.write_csv(partial)
+        partial.replace(self._filepath)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for kedro viz, or nothing where there is no file yet."""

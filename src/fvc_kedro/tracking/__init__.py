@@ -16,6 +16,8 @@ __all__ = ["LateTrackingHook", "TrackingError"]
 
 # MLflow reports its use to its makers unless told otherwise, and asks once, when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Nor does mlflow ui need a queue of jobs, for which it leaves a folder in shared memory behind every time.
+os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 
 
 class LateTrackingHook:
