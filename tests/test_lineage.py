@@ -73,6 +73,36 @@ def test_what_is_made_from_what_is_out_of_date_is_out_of_date_too():
     assert lineage.pipelines(lineage.outdated("report")) == ["train", "report"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {"svm.n_folds": 3}, "svm.n_folds=3"),
+        ({"svm.n_folds": 3}, {}, ""),
+        ({"evaluation.seed": 1}, {}, "evaluation.seed=1"),
+        ({"evaluation.seed": 1, "svm.n_folds": 3}, {"svm.n_folds": 2}, "evaluation.seed=1,svm.n_folds=2"),
+    ],
+)
+def test_results_are_renewed_with_the_parameters_of_the_present_models_and_their_own(before, after, expected):
+    records = dict(chain().records)
+    used = {"svm.n_folds": 5} | after
+    records["models"] = replace(record("train", content="new"), parameters=used, changed_parameters=after)
+    records["report"] = replace(records["report"], changed_parameters=before)
+    lineage = replace(chain(contents={"models": Content("new", ())}), records=records)
+    outdated = lineage.outdated("report")
+    assert outdated == ["report"]
+    command = "kedro run --pipelines report --params " + ",".join([*([expected] if expected else []), "data_root=/out"])
+    assert lineage.renewing_command(outdated, {"data_root": "/out"}) == command
+
+
+def test_a_command_that_reads_a_manifest_names_the_one_that_was_read():
+    source = Content("m", (("/my/manifest.csv", 1, 1),))
+    checked = DatasetRecord("n", "ingestion", "m", "1", "c", {}, {"corpus_manifest": source}, Content("same", ()))
+    lineage = Lineage({"checked_manifest": checked}, {}, {"checked_manifest": None})
+    command = "kedro run --pipelines ingestion --params corpus_manifest=/my/manifest.csv"
+    assert lineage.renewing_command(["checked_manifest"], {}) == command
+    assert Lineage().manifest("checked_manifest") is None
+
+
 def test_a_file_that_is_gone_is_missing_and_makes_nothing_else_out_of_date():
     lineage = chain(contents={"models": None})
     assert kinds(lineage, "report") == [("models", "missing")]

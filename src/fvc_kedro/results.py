@@ -61,18 +61,11 @@ class Results:
         """
         if not self.has_summary or SUMMARY not in self.lineage.records:
             return ["there are no results yet"]
-        manifest = self._manifest()
+        manifest = self.lineage.manifest("checked_manifest")
         reasons = [finding.text for finding in self.lineage.findings(*self._own, parameters=parameters)]
-        if manifest != self._places["corpus_manifest"]:
+        if manifest != str(self._places["corpus_manifest"]):
             reasons.insert(0, f"the results are of the corpus {manifest}")
         return reasons
-
-    def _manifest(self) -> Path | None:
-        checked = self.lineage.records.get("checked_manifest")
-        for name, content in (checked.inputs if checked else {}).items():
-            files = self.lineage.records[name].content.files if name in self.lineage.records else content.files
-            return Path(files[0][0])
-        return None
 
     def marks(self) -> list[str]:
         """Say what is out of date, missing or made by other code, each with the command that renews it."""
@@ -92,13 +85,12 @@ class Results:
         for kind, text in said.items():
             found = [finding.dataset for finding in lineage.findings(*self._own) if finding.kind == kind]
             if found:
-                marks.append(f"{text}: {few(found)}. {self._renew(found)}")
+                renewed = found if kind == "missing" else lineage.outdated(*self._own, kinds={kind})
+                marks.append(f"{text}: {few(found)}. {self._renew(renewed)}")
         return marks
 
     def _renew(self, datasets: list[str]) -> str:
-        kept = [name for name in self.lineage.ancestry(*datasets) if name not in datasets]
-        parameters = self.lineage.changed_parameters(*(kept or datasets))
-        return f"To renew: {kedro_command(self.lineage.pipelines(datasets), parameters | self._given)}"
+        return f"To renew: {self.lineage.renewing_command(datasets, self._given)}"
 
     def text(self) -> str:
         """Lay out the headline metrics, where they come from, and where everything lies."""
