@@ -166,7 +166,9 @@ def is_half(path: Path) -> bool:
 
 def tables(data_root: Path) -> dict[str, bytes]:
     found = [*data_root.rglob("*.parquet"), *data_root.rglob("manifest.csv")]
-    return {path.relative_to(data_root).as_posix(): path.read_bytes() for path in found}
+    return {  # MLflow keeps those of the killed run, too
+        path.relative_to(data_root).as_posix(): path.read_bytes() for path in found if "mlartifacts" not in path.parts
+    }
 
 
 def run_whole(project: Path, pipelines: str, data_root: Path) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,9 +309,10 @@ def sql(
             "input, --question NAME, --file PATH or --list"
         )
     try:
-        _warn_of_marks(env, data_root)
         if listing:
-            click.echo(database.describe(path, memory_mb), nl=False)
+            described = database.describe(path, memory_mb)
+            _warn_of_marks(env, data_root)
+            click.echo(described, nl=False)
             return
         if question is not None:
             query = database.ready_question(question)
@@ -318,7 +320,10 @@ def sql(
             query = file.read_text(encoding="utf-8-sig")
         elif query == "-":
             query = sys.stdin.read()
-        for text in database.answer(path, query or "", layout, memory_mb):
+        answer = database.answer(path, query or "", layout, memory_mb)
+        first = next(answer, "")
+        _warn_of_marks(env, data_root)  # of an answer, not of an error
+        for text in chain([first], answer):
             click.echo(text, nl=False)
     except database.QueryError as error:
         raise click.ClickException("\n".join(map(database.readable, str(error).splitlines()))) from error

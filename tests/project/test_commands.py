@@ -66,6 +66,16 @@ def test_results_are_printed(home):
     assert re.search(r"AUC\s+[01]\.\d{3}", printed)
 
 
+def test_results_are_compared_and_removed(home, tmp_path):
+    shutil.copytree(home / "data", tmp_path / "out")
+    compared = kedro(home, "compare", "data", str(tmp_path / "out"))
+    assert "12 videos are in both" in compared
+    assert "svm.n_folds" not in compared
+    assert "remove   svm_detector" in kedro(home, "clean", "--yes", "--data-root", str(tmp_path / "out"))
+    assert not (tmp_path / "out/06_models").exists()
+    assert (home / "data/06_models/svm/final/model.joblib").exists()
+
+
 F1_QUERY = "SELECT repeat, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY repeat"
 
 

@@ -84,7 +84,7 @@ def members_of_session(identity):
 
 
 def tables(out):
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.parquet")}
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.glob("0*/**/*.parquet")}
 
 
 def files(folder, pattern):

@@ -58,15 +58,14 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
             for name, recipe in data.recipes.items()
             if not self._is_made(name, keys[name])
         }
-        for name in tasks:  # the note first, so that what a killed run leaves is known as ours
-            write_json(self._note(name), {"key": keys[name]})
+        for name in tasks:
+            self._note(name).unlink(missing_ok=True)
             self._video(name).unlink(missing_ok=True)
         failures: dict[str, str] = {}
         for name, outcome in run_tasks(tasks, data.execution, data.description):
             if outcome.failure is None:
                 write_json(self._note(name), {"key": keys[name]} | outcome.value)
             else:
-                self._note(name).unlink()
                 failures[name] = outcome.failure
         made = {name: read_json(self._note(name))["sha256"] for name in data.recipes if name not in failures}
         write_json(self._contents, {"videos": made, "failures": failures})
