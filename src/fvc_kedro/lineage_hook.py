@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import socket
 from collections.abc import Generator, Mapping
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 LINEAGE = "lineage"
 _REPORT = "evaluation_report"
+_HOLDER = "lock.txt"
+_PARTIAL = re.compile(r"\.\d+\.partial(\.mp4)?$")  # of a file that a process was writing
 # How many workers there are changes no result.
 _WITHOUT_EFFECT = frozenset({"execution", "tracking"})
 # There svm only tells whether the corpus can be folded, and whether copies are measured.
@@ -87,7 +90,8 @@ class LineageHook:
             _commit(Path(run_params["project_path"])),
             changed_parameters(self._context),
         )
-        self._take_lock(dataset.root, run)
+        if self._take_lock(dataset.root, run):
+            _remove_partial_files(pipeline, catalog)
         try:
             _check_inputs(dataset.load(), run_params, pipeline, self._context.params)
         except StaleInputError:
@@ -151,10 +155,11 @@ class LineageHook:
         """Release the lock."""
         self._release()
 
-    def _take_lock(self, root: Path, run: RunRecord) -> None:
+    def _take_lock(self, root: Path, run: RunRecord) -> bool:
+        """Take the lock; return whether the run that had it before was killed."""
         folder = root / LINEAGE
         folder.mkdir(parents=True, exist_ok=True)
-        holder = folder / "lock.txt"
+        holder = folder / _HOLDER
         self._lock = FileLock(folder / "lock")
         try:
             self._lock.acquire(timeout=0)
@@ -167,14 +172,17 @@ class LineageHook:
         except (NotImplementedError, OSError) as error:
             self._lock = None
             logger.warning("%s cannot be locked (%s): see that no other run writes into it", root, error)
-            return
+            return False
+        was_killed = holder.exists()
         holder.write_text(
             f"process {os.getpid()} on {socket.gethostname()} since {run.started}: {run.command}", encoding="utf-8"
         )
+        return was_killed
 
     def _release(self) -> None:
         """Release the lock; Kedro tells no hook of a run that Ctrl-C has ended."""
         if self._lock is not None:
+            Path(self._lock.lock_file).with_name(_HOLDER).unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
 
@@ -322,6 +330,17 @@ def _mark_report(dataset: LineageDataset, catalog: CatalogProtocol, changed: str
     if marked is not None:
         dataset.save_record(_REPORT, replace(record, content=marked))
     return True
+
+
+def _remove_partial_files(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Remove what a killed run has left half written where this run writes."""
+    places = {place for name in pipeline.all_outputs() if (place := location(catalog, name)) is not None}
+    folders = {place.parent for place in places}
+    files = [file for folder in folders for file in folder.glob("*.partial*")]
+    files += [file for place in places if place.is_dir() for file in place.rglob("*.partial*")]
+    for file in files:
+        if _PARTIAL.search(file.name):
+            file.unlink(missing_ok=True)
 
 
 def _lineage_dataset(catalog: CatalogProtocol) -> LineageDataset | None:

@@ -235,7 +235,23 @@ def test_one_run_at_a_time_writes_into_a_folder(copied, run_pipeline):
         ):
             run_pipeline("reporting", **copied)
     run_pipeline("reporting", **copied)
-    assert str(os.getpid()) in (folder / "lock.txt").read_text()
+    assert not (folder / "lock.txt").exists()
+
+
+def test_half_files_of_a_killed_run_are_removed_and_no_others(copied, run_pipeline):
+    root = Path(copied["data_root"])
+    names = (".table.parquet.7.partial", "measurements/aa/.key.json.7.partial", "measurements/video.7.partial.mp4")
+    half = [root / "04_feature" / name for name in names]
+    others = [root / "04_feature/mine.partial", root / "elsewhere/.table.parquet.7.partial"]
+    for path in (*half, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run_pipeline("feature_engineering", **copied)
+    assert all(path.exists() for path in half), "the run before ended by itself"
+    (root / "lineage/lock.txt").write_text("process 1, killed")
+    run_pipeline("feature_engineering", **copied)
+    assert not any(path.exists() for path in half)
+    assert all(path.exists() for path in others)
 
 
 def test_a_refused_run_and_a_failed_run_leave_no_lock(copied, run_pipeline, tmp_path):
