@@ -161,10 +161,14 @@ def _check_first(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 
 def _look_for_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    made = set(_places(pipeline.all_outputs(), catalog))  # the demo makes the manifest whose folder it reads
     missing = [
         name
         for name in sorted(pipeline.inputs())
-        if not name.startswith("param") and name in catalog and not catalog.exists(name)
+        if not name.startswith("param")
+        and name in catalog
+        and location(catalog, name) not in made
+        and not catalog.exists(name)
     ]
     if missing:
         by_place = {location(catalog, name) or name: name for name in reversed(missing)}  # a manifest is two inputs

@@ -9,7 +9,7 @@ from kedro.io import MemoryDataset
 from parse import parse
 
 from conftest import REPOSITORY
-from fvc_kedro.hooks import location
+from fvc_kedro.hooks import InputsHook, MissingInputError, location
 
 WHOLE = ("__default__", "demo")  # made of others
 CATALOG = REPOSITORY / "conf/base/catalog.yml"
@@ -113,6 +113,14 @@ def test_the_demo_is_the_default_pipeline_on_the_sample_corpus(registered):
         "demo_videos",
         "lineage",
     }
+
+
+def test_the_demo_starts_from_an_empty_folder(project, registered, tmp_path):
+    with KedroSession.create(project_path=project, runtime_params={"data_root": str(tmp_path)}) as session:
+        catalog = session.load_context().catalog
+        InputsHook().before_pipeline_run({"project_path": str(project)}, registered["demo"], catalog)
+        with pytest.raises(MissingInputError, match="corpus_manifest is not there"):
+            InputsHook().before_pipeline_run({"project_path": str(project)}, registered["ingestion"], catalog)
 
 
 def test_every_pipeline_has_a_readme():
