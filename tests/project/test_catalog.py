@@ -116,7 +116,8 @@ def test_the_demo_is_the_default_pipeline_on_the_sample_corpus(registered):
 
 
 def test_the_demo_starts_from_an_empty_folder(project, registered, tmp_path):
-    with KedroSession.create(project_path=project, runtime_params={"data_root": str(tmp_path)}) as session:
+    elsewhere = {"data_root": str(tmp_path), "corpus_manifest": str(tmp_path / "none.csv")}
+    with KedroSession.create(project_path=project, runtime_params=elsewhere) as session:
         catalog = session.load_context().catalog
         InputsHook().before_pipeline_run({"project_path": str(project)}, registered["demo"], catalog)
         with pytest.raises(MissingInputError, match="corpus_manifest is not there"):
