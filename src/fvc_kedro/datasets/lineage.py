@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.io import AbstractDataset
 
 from fvc_kedro.datasets.json_file import read_json, write_json
 from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord, code_digest
+
+logger = logging.getLogger(__name__)
 
 
 class LineageDataset(AbstractDataset[None, Lineage]):
@@ -38,8 +41,12 @@ class LineageDataset(AbstractDataset[None, Lineage]):
 
     def load(self) -> Lineage:
         """Read all records, and look at the files that they name."""
-        records = {file.stem: self._read_dataset(read_json(file)) for file in sorted(self._path.glob("*.json"))}
-        runs = {file.stem: RunRecord(**read_json(file)) for file in sorted(self._runs.glob("*.json"))}
+        files = sorted(self._path.glob("*.json"))
+        records = {file.stem: record for file in files if (record := self.record(file.stem)) is not None}
+        run_files = sorted(self._runs.glob("*.json"))
+        runs = {
+            file.stem: run for file in run_files if (run := _read(file, lambda read: RunRecord(**read))) is not None
+        }
         contents = {name: _now(record.content) for name, record in records.items()}
         sources = {
             (name, given): _now(content)
@@ -63,16 +70,15 @@ class LineageDataset(AbstractDataset[None, Lineage]):
 
     def save_run(self, record: RunRecord) -> None:
         """Write the record of a run, and remove those of runs of which no result is left."""
-        used = {read_json(file)["run"] for file in self._path.glob("*.json")} | {record.run}
+        used = {made.run for made in self.load().records.values()} | {record.run}
         for file in self._runs.glob("*.json"):
             if file.stem not in used:
                 file.unlink()
         write_json(self._runs / f"{record.run}.json", asdict(record))
 
     def record(self, dataset: str) -> DatasetRecord | None:
-        """Read the record of a dataset, if there is one."""
-        file = self._path / f"{dataset}.json"
-        return self._read_dataset(read_json(file)) if file.exists() else None
+        """Read the record of a dataset, if there is one that can be read."""
+        return _read(self._path / f"{dataset}.json", self._read_dataset)
 
     def run(self, run: str) -> RunRecord:
         """Read the record of a run."""
@@ -113,6 +119,20 @@ class LineageDataset(AbstractDataset[None, Lineage]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._path)}
+
+
+T = TypeVar("T")
+
+
+def _read(file: Path, understand: Callable[[dict[str, Any]], T]) -> T | None:
+    """Read a record; None where there is none, or a full disk, a hand or another version has made it unreadable."""
+    try:
+        return understand(read_json(file))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        logger.warning("%s is no record of this version (%s) and is passed over", file, error)
+        return None
 
 
 def _now(content: Content) -> Content | None:
