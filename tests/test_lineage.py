@@ -54,6 +54,14 @@ def test_inputs_come_before_what_is_made_from_them():
     assert chain().pipelines(["report", "features", "models"]) == ["measure", "train", "report"]
 
 
+def test_records_that_name_each_other_end(tmp_path):
+    records = {"a": record("first", inputs=[("b", "same")]), "b": record("second", inputs=[("a", "same")])}
+    lineage = Lineage(records, {}, dict.fromkeys(records, Content("same", ())), code={"fvc_kedro.lineage": "code"})
+    assert lineage.findings("a") == []
+    assert lineage.pipelines(["a", "b"]) == ["first", "second"]
+    assert Content.of([tmp_path]) is None
+
+
 def test_what_is_made_from_something_that_was_made_anew_is_out_of_date():
     lineage = chain(contents={"models": Content("other", ())})
     lineage = replace(

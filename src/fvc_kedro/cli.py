@@ -40,7 +40,7 @@ DATA_ROOT = click.option(
 
 
 class _Command(click.Command):
-    """A command that Ctrl-C ends with the status of the shell for it."""
+    """A command that Ctrl-C ends with the status of the shell for it, and that says errors for the user plainly."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -48,6 +48,13 @@ class _Command(click.Command):
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
             ctx.exit(128 + signal.SIGINT)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = _message(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
 
 
 class _Group(click.Group):
@@ -99,8 +106,8 @@ def run(context: click.Context, /, **options: Any) -> Any:
         options["conf_source"] = str(configuration_folder())
     with _errors_as_messages(options["params"] or {}, options["env"] or os.environ.get("KEDRO_ENV")):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
-    data_root = options["params"].get("data_root")
-    click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())
+        data_root = options["params"].get("data_root")
+        click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())
     return outcome
 
 
@@ -349,20 +356,22 @@ def _warn_of_marks(env: str | None, data_root: str | None) -> None:
 def clean(yes: bool, env: str | None, data_root: str | None) -> None:
     """Remove the results that runs have made, by name, and nothing else.
 
-    What was changed since, and what no run has recorded, stays.
+    What was changed since, what no run has recorded and what lies beyond a link out of the folder stays.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415
     from kedro.framework.project import pipelines  # noqa: PLC0415 - other commands do without pipelines
     from kedro.framework.session import KedroSession  # noqa: PLC0415
 
     from fvc_kedro.cleaning import find_made_files, remove  # noqa: PLC0415
 
-    configure_project("fvc_kedro")
+    _configuration("catalog", env, data_root)  # which tells of a wrong environment
     params = {"data_root": data_root} if data_root else {}
     with KedroSession.create(conf_source=str(configuration_folder()), env=env, runtime_params=params) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         lineage = context.catalog.get("lineage")
-        outputs = {name for pipeline in pipelines.values() for name in pipeline.all_outputs()} | {"lineage"}
-        found = find_made_files(context.catalog, outputs, lineage.load())
+        outputs = sorted({name for pipeline in pipelines.values() for name in pipeline.all_outputs()})
+        # The records go last: without them, nobody would know what is left of a removal that was stopped.
+        found = find_made_files(context.catalog, [*outputs, "lineage"], lineage.load(), lineage.root)
     for name, reason in found.kept.items():
         click.echo(f"kept     {name}: {reason}")
     for name, files in found.removable.items():
@@ -373,7 +382,13 @@ def clean(yes: bool, env: str | None, data_root: str | None) -> None:
         return
     if not yes:
         click.confirm("Remove them?", abort=True)
-    remove([file for files in found.removable.values() for file in files], lineage.root)
+    lock = lineage.root / "lineage" / "lock"
+    lock.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            remove([file for files in found.removable.values() for file in files], lineage.root)
+    except Timeout:
+        raise click.ClickException(f"a run is writing to {lineage.root}: wait until it has ended") from None
 
 
 @cli.command()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +56,7 @@ class Content:
 
     @staticmethod
     def of(paths: Sequence[Path], known: Content | None = None) -> Content | None:
-        """Read the content of files; None where one is missing or there is none.
+        """Read the content of files; None where one is missing or no ordinary file, or there is none.
 
         Parameters
         ----------
@@ -67,7 +68,7 @@ class Content:
             states = [(path, path.stat()) for path in sorted(paths)]
         except OSError:
             return None
-        if not states:
+        if not states or not all(stat.S_ISREG(state.st_mode) for _, state in states):
             return None
         files = tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
         if known is not None and files == known.files:
@@ -201,8 +202,11 @@ class Lineage:
         """List the recorded ones of some datasets and of all that they were made from, inputs first."""
         order: dict[str, None] = {}
 
+        seen: set[str] = set()
+
         def visit(name: str) -> None:
-            if name in self.records and name not in order:
+            if name in self.records and name not in seen:
+                seen.add(name)
                 for made_from in self.records[name].inputs:
                     visit(made_from)
                 order[name] = None
@@ -263,7 +267,10 @@ class Lineage:
             from_others = {self.records[name].pipeline for name in record.inputs if name in self.records}
             needed.setdefault(record.pipeline, set()).update(from_others - {record.pipeline})
         wanted = {self.records[name].pipeline for name in datasets}
-        return [name for name in TopologicalSorter(needed).static_order() if name in wanted]
+        try:
+            return [name for name in TopologicalSorter(needed).static_order() if name in wanted]
+        except CycleError:  # of records that no run has written
+            return sorted(wanted)
 
     def renewing_command(self, datasets: Collection[str], given: Mapping[str, Any]) -> str:
         """Write the command that makes datasets anew: with the parameters of what they are made from, else their own.
@@ -292,7 +299,7 @@ class Lineage:
         """Return the path of the manifest that a checked manifest was read from, if it is known."""
         for name, content in self.records[checked].inputs.items() if checked in self.records else ():
             files = self.records[name].content.files if name in self.records else content.files
-            return files[0][0]
+            return files[0][0] if files else None
         return None
 
     def changed_parameters(self, *datasets: str) -> dict[str, Any]:

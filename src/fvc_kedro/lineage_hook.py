@@ -90,14 +90,14 @@ class LineageHook:
             _commit(Path(run_params["project_path"])),
             changed_parameters(self._context),
         )
-        if self._take_lock(dataset.root, run):
-            _remove_partial_files(pipeline, catalog)
         try:
+            if self._take_lock(dataset.root, run):
+                _remove_partial_files(pipeline, catalog, dataset.root.resolve())
             _check_inputs(dataset.load(), run_params, pipeline, self._context.params)
-        except StaleInputError:
+            dataset.save_run(run)
+        except BaseException:
             self._release()
             raise
-        dataset.save_run(run)
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], run_id: str) -> None:
@@ -332,14 +332,14 @@ def _mark_report(dataset: LineageDataset, catalog: CatalogProtocol, changed: str
     return True
 
 
-def _remove_partial_files(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Remove what a killed run has left half written where this run writes."""
+def _remove_partial_files(pipeline: Pipeline, catalog: CatalogProtocol, root: Path) -> None:
+    """Remove what a killed run has left half written where this run writes, but not beyond a link out of the root."""
     places = {place for name in pipeline.all_outputs() if (place := location(catalog, name)) is not None}
     folders = {place.parent for place in places}
     files = [file for folder in folders for file in folder.glob("*.partial*")]
     files += [file for place in places if place.is_dir() for file in place.rglob("*.partial*")]
     for file in files:
-        if _PARTIAL.search(file.name):
+        if _PARTIAL.search(file.name) and file.parent.resolve().is_relative_to(root):
             file.unlink(missing_ok=True)
 
 

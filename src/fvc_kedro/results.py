@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fvc_kedro.commands import kedro_command
+from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.lineage import LineageDataset
 from fvc_kedro.lineage import OUTDATED, Kind, Lineage, few
 
@@ -48,7 +49,12 @@ class Results:
 
     def summary(self) -> dict[str, Any]:
         """Read the headline metrics."""
-        read: dict[str, Any] = json.loads(self._places[SUMMARY].read_text(encoding="utf-8"))
+        try:
+            read: dict[str, Any] = json.loads(self._places[SUMMARY].read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise FileError(
+                f"{self._places[SUMMARY]} is damaged ({error}): kedro run --pipelines evaluation"
+            ) from error
         return read
 
     def why_not_current(self, parameters: Mapping[str, Any]) -> list[str]:
@@ -95,7 +101,13 @@ class Results:
     def text(self) -> str:
         """Lay out the headline metrics, where they come from, and where everything lies."""
         marks = self.marks()
-        lines = ["", *(f"! {mark}" for mark in marks), *([""] if marks else []), *_metrics(self.summary())]
+        try:
+            metrics = _metrics(self.summary())
+        except KeyError as error:
+            raise FileError(
+                f"{self._places[SUMMARY]} is of another version, it lacks {error}: kedro run --pipelines evaluation"
+            ) from error
+        lines = ["", *(f"! {mark}" for mark in marks), *([""] if marks else []), *metrics]
         run = self.lineage.run_of(SUMMARY)
         if run is not None:
             commit = f", commit {run.commit[:10]}{' with changes' if run.commit.endswith('+changes') else ''}"

@@ -286,7 +286,7 @@ def test_a_killed_run_holds_no_lock(project, tiny_corpus, tmp_path):
         pass
 
 
-def test_clean_removes_what_runs_have_made_and_nothing_else(copied, command):
+def test_clean_removes_what_runs_have_made_and_nothing_else(copied, command, tmp_path):
     root = Path(copied["data_root"])
     mine = [
         root / "01_raw/corpus/video.mp4",
@@ -294,18 +294,42 @@ def test_clean_removes_what_runs_have_made_and_nothing_else(copied, command):
         root / "04_feature/notes.txt",
         root / "08_reporting/slices.parquet",  # as it is edited below
     ]
+    mine += [root / "03_primary/scaled_videos/mine.json", root / "06_models/svm/fold_mine/model.joblib"]
     for path in mine:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("mine")
+        path.write_text('{"key": "mine"}')
+    outside = tmp_path / "outside"
+    shutil.move(root / "04_feature/measurements", outside)
+    (root / "04_feature/measurements").symlink_to(outside)
+    n_outside = len(list(outside.rglob("*.json")))
     asked = command("clean", "--data-root", root)
     assert asked.exit_code == 1, "nobody has answered"
-    assert f"kept     slices ({mine[-1]}): changed since a run made it" in asked.output
+    assert f"kept     slices ({root / '08_reporting/slices.parquet'}): changed since a run made it" in asked.output
     assert "remove   fold_models: 6 files" in asked.output
     assert (root / "06_models/svm/fold_1/model.joblib").exists()
     assert command("clean", "--yes", "--data-root", root).exit_code == 0
-    left = {path for path in root.rglob("*") if path.is_file() and path.name != "mlflow.db"}
+    left = {path for path in root.rglob("*") if path.is_file() and path.name not in ("mlflow.db", "lock")}
+    assert len(list(outside.rglob("*.json"))) == n_outside
+    assert "files of feature_measurements: a link leads out of" in asked.output
     assert left == set(mine)
     assert f"no run has left anything in {root}" in command("clean", "--yes", "--data-root", root).output
+
+
+def test_clean_waits_for_no_run(copied, command):
+    with FileLock(Path(copied["data_root"]) / "lineage/lock"):
+        refused = command("clean", "--yes", "--data-root", copied["data_root"])
+    assert refused.exit_code == 1
+    assert "Error: a run is writing to" in refused.output
+    assert (Path(copied["data_root"]) / "06_models/svm/final/model.joblib").exists()
+
+
+@pytest.mark.parametrize("text", ['{"n_videos":', "{}"])
+def test_a_damaged_summary_is_told_in_a_sentence(copied, command, text):
+    (Path(copied["data_root"]) / "08_reporting/summary.json").write_text(text)
+    shown = command("results", "--data-root", copied["data_root"])
+    assert shown.exit_code == 1
+    assert "summary.json is" in shown.output
+    assert "kedro run --pipelines evaluation" in shown.output
 
 
 def test_two_folders_are_compared(tiny_run, copied, run_pipeline, command):

@@ -25,11 +25,6 @@ class FoldPartitionsDataset(PartitionedDataset):
         return [path for path in partitions if self._path_to_partition(path).startswith(_PREFIX)]
 
     @property
-    def made_files(self) -> list[Path]:
-        """All files that the dataset has made."""
-        return [file for path in self.content_files for file in (path, digest_file(path)) if file.exists()]
-
-    @property
     def content_files(self) -> list[Path]:
         """The files that tell the content."""
         return [Path(path) for path in self._list_partitions()]

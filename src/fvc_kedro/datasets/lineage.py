@@ -92,8 +92,11 @@ class LineageDataset(AbstractDataset[None, Lineage]):
     @property
     def made_files(self) -> list[Path]:
         """All files that runs have written here."""
-        locks = [self._path / "lock", self._path / "lock.txt"]
-        return [*self._path.glob("*.json"), *self._runs.glob("*.json"), *(file for file in locks if file.exists())]
+        lineage = self.load()
+        return [
+            *(self._path / f"{name}.json" for name in lineage.records),
+            *(self._runs / f"{name}.json" for name in lineage.runs),
+        ]
 
     @property
     def _runs(self) -> Path:

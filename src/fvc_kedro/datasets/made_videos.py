@@ -81,9 +81,18 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
     @property
     def made_files(self) -> list[Path]:
         """All files that the dataset has made."""
-        notes = [note for note in self._path.glob("*.json") if "key" in read_json(note)]
+        notes = [note for note in self._path.glob("*.json") if self._is_ours(note)]
         videos = [video for note in notes if (video := self._video(note.stem)).exists()]
         return [*notes, *videos, *self.content_files] if self._exists() else []
+
+    def _is_ours(self, note: Path) -> bool:
+        """Tell whether a note is one of this dataset, and the video beside it the one that it is about."""
+        try:
+            noted = read_json(note)
+            size, video = noted["bytes"], self._video(note.stem)
+            return noted.keys() >= {"key", "sha256", "info"} and (not video.exists() or video.stat().st_size == size)
+        except (ValueError, TypeError, KeyError):
+            return False
 
     @property
     def content_files(self) -> list[Path]:
@@ -109,7 +118,7 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
 
     def _remove_others(self, names: set[str]) -> None:
         for note in self._path.glob("*.json"):  # a video without one is somebody else's
-            if note.stem not in names and "key" in read_json(note):
+            if note.stem not in names and self._is_ours(note):
                 self._video(note.stem).unlink(missing_ok=True)
                 note.unlink()
 

@@ -15,7 +15,9 @@ from fvc_kedro.datasets.errors import FileError
 
 
 def write_model(path: Path, model: Any) -> None:
-    """Write a model whole or not at all, and its SHA-256 beside it, in the format of ``sha256sum``.
+    """Write a model, and its SHA-256 beside it, in the format of ``sha256sum``.
+
+    A process that is killed in between leaves a digest that does not fit, and so a model that is not read.
 
     Parameters
     ----------
@@ -81,11 +83,6 @@ class ModelDataset(AbstractDataset[Any, Any]):
 
     def save(self, data: Any) -> None:
         write_model(self._filepath, data)
-
-    @property
-    def made_files(self) -> list[Path]:
-        """All files that the dataset has made."""
-        return [file for file in (self._filepath, digest_file(self._filepath)) if file.exists()]
 
     def _exists(self) -> bool:
         return self._filepath.is_file()
