@@ -52,8 +52,7 @@ def test_a_run_leaves_every_table_in_one_file(tiny_run, load_dataset):
         assert_frame_equal(database.sql(f"FROM {name}").pl(), load_dataset(name, **tiny_run))
     lineage = {row["dataset"]: row for row in database.sql("FROM lineage").pl().to_dicts()}
     assert set(TABLES) - {"scaled_features"} <= set(lineage)
-    assert lineage["evaluation_summary"]["command"].startswith("kedro run --params ")
-    assert "params.svm" not in lineage["folds"]["made_from"]
+    assert lineage["evaluation_summary"]["command"].startswith("kedro run ")
     assert json.loads(lineage["folds"]["made_from"]) == ["training_table"]
     assert json.loads(lineage["folds"]["changed_parameters"]) == {
         "features.segment_s": 0.25,
@@ -70,16 +69,6 @@ def test_the_query_of_the_folds_is_answered(tiny_run, load_dataset, by):
     query = f"SELECT {by}, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY {by}"
     database = load_dataset("results_database", **tiny_run)
     answer = database.sql(query).pl().sort(by)
-    lineage = {row["dataset"]: row for row in database.sql("FROM lineage").pl().to_dicts()}
-    assert set(TABLES) - {"scaled_features"} <= set(lineage)
-    assert lineage["evaluation_summary"]["command"].startswith("kedro run --params ")
-    assert "params.svm" not in lineage["folds"]["made_from"]
-    assert json.loads(lineage["folds"]["made_from"]) == ["training_table"]
-    assert json.loads(lineage["folds"]["changed_parameters"]) == {
-        "features.segment_s": 0.25,
-        "svm.n_folds": 3,
-        "svm.n_repeats": 2,
-    }
     results = database.sql("FROM results").pl()
     expected = results.group_by(by).agg(avg_f1=pl.mean("test_f1"), std_f1=pl.std("test_f1")).sort(by)
     assert_frame_equal(answer, expected)
