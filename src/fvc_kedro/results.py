@@ -10,11 +10,12 @@ from typing import Any
 from fvc_kedro.commands import kedro_command
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.lineage import LineageDataset
-from fvc_kedro.lineage import OUTDATED, Kind, Lineage, few
+from fvc_kedro.lineage import Kind, Lineage
 
 SUMMARY = "evaluation_summary"
 OTHER_METRICS = "other_metrics"
 _OTHER_CORPUS = "cross_corpus"
+_MARKED: tuple[Kind, ...] = ("other_inputs", "missing", "altered", "other_code")
 _SHOWN = {
     "evaluation_report": "report",
     "features_metadata": "features",
@@ -78,25 +79,7 @@ class Results:
         lineage = self.lineage
         if self.has_summary and SUMMARY not in lineage.records:
             return [f"no run has recorded what these results were made from: {kedro_command((), self._given)}"]
-        said: dict[Kind, str] = {
-            "missing": "missing",
-            "altered": "changed since a run made it",
-            "other_code": "made by other code or library versions",
-        }
-        marks = []
-        outdated = lineage.outdated(*self._own)
-        if outdated:
-            reasons = [finding.text for finding in lineage.findings(*self._own) if finding.kind in OUTDATED]
-            marks.append(f"out of date: {few(outdated)} ({reasons[0]}). {self._renew(outdated)}")
-        for kind, text in said.items():
-            found = [finding.dataset for finding in lineage.findings(*self._own) if finding.kind == kind]
-            if found:
-                renewed = found if kind == "missing" else lineage.outdated(*self._own, kinds={kind})
-                marks.append(f"{text}: {few(found)}. {self._renew(renewed)}")
-        return marks
-
-    def _renew(self, datasets: list[str]) -> str:
-        return f"To renew: {self.lineage.renewing_command(datasets, self._given)}"
+        return lineage.marks(*self._own, kinds=_MARKED, given=self._given)
 
     def text(self) -> str:
         """Lay out the headline metrics, where they come from, and where everything lies."""

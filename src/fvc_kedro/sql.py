@@ -172,9 +172,8 @@ def _asking(database: Path, memory_mb: int) -> Iterator[DuckDBPyConnection]:
         raise QueryError(f"{error}\nkedro run --pipelines reporting makes it anew") from error
     try:
         with closing(connection), _limited(memory_mb):
-            connection.execute(
-                "SET enable_progress_bar = false"
-            )  # else on standard output, where there is no main file
+            # The bar would be printed on standard output where Python runs no file.
+            connection.execute("SET enable_progress_bar = false")
             connection.execute("SET temp_directory = ''")
             connection.execute(f"SET memory_limit = '{memory_mb // 2}MiB'")
             connection.execute("SET enable_external_access = false")

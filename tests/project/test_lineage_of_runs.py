@@ -150,7 +150,7 @@ def test_a_table_changed_by_hand_is_marked(copied, command, run_pipeline, caplog
         in command("results", "--data-root", copied["data_root"]).output
     )
     run_pipeline("svm_training", **copied)
-    assert "Changed since a run made it: segment_features" in caplog.text
+    assert "changed since a run made it: segment_features" in caplog.text
 
 
 def test_results_of_an_earlier_version_are_said_to_be_unrecorded(copied, command):

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from kedro.io import AbstractDataset
 
 from fvc_kedro.datasets.json_file import read_json, write_json
-from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord, code_digest
+from fvc_kedro.digests import code_digest
+from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,7 @@ class LineageDataset(AbstractDataset[None, Lineage]):
 
     def load(self) -> Lineage:
         """Read all records, and look at the files that they name."""
-        files = sorted(self._path.glob("*.json"))
-        records = {file.stem: record for file in files if (record := self.record(file.stem)) is not None}
+        records = self._records()
         run_files = sorted(self._runs.glob("*.json"))
         runs = {
             file.stem: run for file in run_files if (run := _read(file, lambda read: RunRecord(**read))) is not None
@@ -70,11 +70,15 @@ class LineageDataset(AbstractDataset[None, Lineage]):
 
     def save_run(self, record: RunRecord) -> None:
         """Write the record of a run, and remove those of runs of which no result is left."""
-        used = {made.run for made in self.load().records.values()} | {record.run}
+        used = {made.run for made in self._records().values()} | {record.run}
         for file in self._runs.glob("*.json"):
             if file.stem not in used:
                 file.unlink()
         write_json(self._runs / f"{record.run}.json", asdict(record))
+
+    def _records(self) -> dict[str, DatasetRecord]:
+        files = sorted(self._path.glob("*.json"))
+        return {file.stem: record for file in files if (record := self.record(file.stem)) is not None}
 
     def record(self, dataset: str) -> DatasetRecord | None:
         """Read the record of a dataset, if there is one that can be read."""
