@@ -52,7 +52,8 @@ def find_made_files(catalog: CatalogProtocol, outputs: Iterable[str], lineage: L
         made = getattr(dataset, "made_files", None)
         if made is None:
             place = location(catalog, name)
-            made = getattr(dataset, "content_files", [place] if place is not None and place.is_file() else [])
+            files = getattr(dataset, "content_files", [] if place is None else [place])
+            made = [file for file in files if file.is_file()]
             reason = _reason_to_keep(name, lineage)
             if made and reason is not None:
                 found.kept[f"{name} ({place})"] = reason

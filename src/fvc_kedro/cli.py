@@ -69,16 +69,19 @@ def cli() -> None:
 
 def _read_params(context: click.Context, option: click.Parameter, value: Any) -> Any:
     """Read --params as Kedro does, but paths as they stand: read as YAML, one would end at `` #`` or be a list."""
-    from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
+    from fvc_kedro.parameters import MANIFEST_PARAMETERS, PATH_PARAMETERS  # noqa: PLC0415 - other commands need none
 
     if not isinstance(value, str):
         return _split_params(context, option, value)
     paths: dict[str, str] = {}
     others: list[str] = []
+    last = ""
     for item in map(str.strip, value.split(",")):
         name, sign, path = (part.strip() for part in item.partition("="))
         if sign and name in PATH_PARAMETERS:
             paths[name] = path
+        elif item and not sign and last in MANIFEST_PARAMETERS:  # a further manifest
+            paths[last] += f",{item}"
         elif item and not sign and paths:
             context.fail(
                 f"--params: {item!r} is no parameter=value. If it belongs to a path ({', '.join(paths)}): a comma ends "
@@ -86,6 +89,7 @@ def _read_params(context: click.Context, option: click.Parameter, value: Any) ->
             )
         else:
             others.append(item)
+        last = name if sign else last
     return _split_params(context, option, ",".join(others)) | paths
 
 
@@ -115,8 +119,12 @@ def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
     from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
 
     given = {name for name in PATH_PARAMETERS & params.keys() if params[name] and "://" not in str(params[name])}
+    return params | {name: ",".join(map(_absolute, str(params[name]).split(","))) for name in given}
+
+
+def _absolute(path: str) -> str:
     # A shell leaves a ~ inside an argument to the program.
-    return params | {name: str(Path.cwd() / os.path.expanduser(str(params[name]))) for name in given}  # noqa: PTH111
+    return str(Path.cwd() / os.path.expanduser(path))  # noqa: PTH111
 
 
 @contextmanager

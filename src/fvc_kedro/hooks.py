@@ -190,13 +190,20 @@ def _explain(name: str, catalog: CatalogProtocol) -> str:
         ]
     if name.endswith("corpus_manifest"):
         return (
-            f"{name} is not there: nothing lies at {place}. Give your own corpus: --params "
+            f"{name} is not there: nothing lies at {_missing(place)}. Give your own corpus: --params "
             "corpus_manifest=/path/manifest.csv,data_root=/path/out (evaluate_on=/path/manifest.csv for cross_corpus). "
             "In the project's folder, kedro run --pipelines sample_corpus makes one of its clips"
         )
     if makers:
         return f"{name} is not there yet ({place}): kedro run --pipelines {makers[0]} makes it"
     return f"{name} is not there: nothing lies at {place}; see conf/base/globals.yml and the README on your own corpus"
+
+
+def _missing(place: Path | None) -> str:
+    """Name those of several manifests that are not there."""
+    from fvc_kedro.datasets.video_folder import manifest_paths  # noqa: PLC0415 - imports the decoder
+
+    return ", ".join(str(path) for path in manifest_paths(place) if not path.exists()) if place else "no path"
 
 
 def location(catalog: CatalogProtocol, name: str) -> Path | None:

@@ -315,10 +315,10 @@ class Lineage:
         return kedro_command(pipelines, parameters | dict(given) | manifests)
 
     def manifest(self, checked: str) -> str | None:
-        """Return the path of the manifest that a checked manifest was read from, if it is known."""
+        """Return the path of the manifest that a checked manifest was read from, several with commas between."""
         for name, content in self.records[checked].inputs.items() if checked in self.records else ():
             files = self.records[name].content.files if name in self.records else content.files
-            return files[0][0] if files else None
+            return ",".join(path for path, _, _ in files) or None
         return None
 
     def changed_parameters(self, *datasets: str) -> dict[str, Any]:

@@ -32,7 +32,18 @@ def _known_once(families: list[str]) -> list[str]:
 
 
 def _no_column(name: str) -> str:
-    taken = {"video_id", "label", "group", "repeat", "fold", "margin", "probability", "predicted", SCALED_EXPERT}
+    taken = {
+        "video_id",
+        "label",
+        "group",
+        "corpus",
+        "repeat",
+        "fold",
+        "margin",
+        "probability",
+        "predicted",
+        SCALED_EXPERT,
+    }
     # Columns of the tables that predictions are joined with.
     taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}
     if name in taken:
@@ -179,7 +190,8 @@ class SvmParameters(Parameters):
 
     n_folds: int = Field(ge=2)
     n_repeats: int = Field(ge=1)
-    outer: Literal["stratified_groups", "leave_one_group_out", "auto"]
+    outer: Literal["stratified_groups", "leave_one_group_out", "leave_one_corpus_out", "auto"]
+    corpora_count: Literal["equally", "by_videos"]
     seed: Seed
     unit: Literal["segment", "video"]
     feature_sets: Annotated[list[FeatureSet], Field(min_length=1), AfterValidator(_once)]
@@ -288,6 +300,7 @@ RENAMED = {
 }
 # Given with --params for the catalog alone (globals.yml holds the defaults).
 PATH_PARAMETERS = frozenset({"corpus_manifest", "data_root", "evaluate_on", "fvc_root"})
+MANIFEST_PARAMETERS = frozenset({"corpus_manifest", "evaluate_on"})  # take several paths, with commas between
 CATALOG_PARAMETERS = PATH_PARAMETERS | {"allow_outside"}
 
 

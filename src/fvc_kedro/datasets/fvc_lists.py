@@ -88,7 +88,7 @@ def fvc_manifest(lists: pl.DataFrame, paths: Sequence[str]) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``video_path``, ``label``, ``group`` (the cascade), ``platform`` and ``video_url``, a row
+        Columns ``video_path``, ``label``, ``group`` (the cascade), ``corpus``, ``platform`` and ``video_url``, a row
         for each row of the lists. Where no file is there, the path is the platform id; where the URL
         names no video, it is the URL itself.
     """
@@ -96,8 +96,8 @@ def fvc_manifest(lists: pl.DataFrame, paths: Sequence[str]) -> pl.DataFrame:
     rows = []
     for cascade, url, label in lists.select(_COLUMNS).iter_rows():
         platform, identity = parse_platform_id(url) or ("unknown", url)
-        rows.append((files.get(identity, identity), label.strip().lower(), cascade, platform, url))
-    schema = ["video_path", "label", "group", "platform", "video_url"]
+        rows.append((files.get(identity, identity), label.strip().lower(), cascade, "fvc", platform, url))
+    schema = ["video_path", "label", "group", "corpus", "platform", "video_url"]
     return pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String), orient="row")
 
 

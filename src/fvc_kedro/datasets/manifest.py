@@ -1,8 +1,9 @@
-"""The manifest of a corpus: one CSV."""
+"""The manifest of a corpus, one CSV, or those of several corpora."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from kedro_datasets._typing import TablePreview
 
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.text_table import read_text_table
+from fvc_kedro.datasets.video_folder import common_folder, is_relative, manifest_paths
 
 
 class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
     """A CSV whose columns are all read as text, so that a group ``007`` stays ``007``.
 
-    Separators and encodings are those of :func:`read_text_table`; it is written with commas, in UTF-8.
+    Separators and encodings are those of :func:`read_text_table`; it is written with commas, in UTF-8. Several
+    manifests are read as one table: their paths are made relative to the folder that all manifests lie in. Where the
+    column ``corpus`` is missing or empty, the corpus is named after its manifest: the file's name without suffix, or
+    that of its folder where the file is named manifest.
 
     Parameters
     ----------
     filepath : str
-        The CSV file.
+        The CSV file, or those of several corpora with commas between.
     metadata : dict, optional
         For plugins.
     """
@@ -32,16 +37,22 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pl.DataFrame:
-        """Read the manifest.
+        """Read the manifest, or all of them.
 
         Raises
         ------
         FileError
-            If the file is missing or no CSV; the text says what to do.
+            If a file is missing or no CSV, or two manifests would give their corpora the same name; the text says what
+            to do.
         """
-        if not self._exists():
-            raise FileError(f"there is no manifest at {self._filepath}: give one as corpus_manifest")
-        return read_text_table(self._filepath, ("video_path", "label", "group"))
+        paths = self.content_files
+        tables = [_read(path) for path in paths]
+        if len(tables) == 1:
+            return tables[0]
+        _check_names(tables, paths)
+        root = common_folder(paths)
+        moved = [_moved(table, path.parent.relative_to(root)) for table, path in zip(tables, paths, strict=True)]
+        return pl.concat(moved, how="diagonal").fill_null("")
 
     def save(self, data: pl.DataFrame) -> None:
         """Write the manifest under a temporary name, then rename: half of it would read as a smaller corpus."""
@@ -56,8 +67,46 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             return None
         return TablePreview(self.load().head(nrows).to_pandas().to_dict(orient="split"))
 
+    @property
+    def content_files(self) -> list[Path]:
+        """The manifests, sorted: their order makes no difference."""
+        return manifest_paths(self._filepath)
+
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return all(path.exists() for path in self.content_files)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if not path.exists():
+        raise FileError(f"there is no manifest at {path}: give one as corpus_manifest, or several with commas between")
+    table = read_text_table(path, ("video_path", "label", "group"))
+    named = pl.col("corpus").str.strip_chars() if "corpus" in table.columns else pl.lit("")
+    return table.with_columns(corpus=pl.when(named == "").then(pl.lit(_corpus_name(path))).otherwise(named))
+
+
+def _corpus_name(path: Path) -> str:
+    return path.absolute().parent.name if path.stem.lower() == "manifest" else path.stem
+
+
+def _check_names(tables: Sequence[pl.DataFrame], paths: Sequence[Path]) -> None:
+    named: dict[str, Path] = {}
+    for table, path in zip(tables, paths, strict=True):
+        for name in table["corpus"].unique().sort():
+            other = named.setdefault(name, path)
+            if other is not path:
+                raise FileError(
+                    f"the manifests {other} and {path} would both be the corpus {name!r}: name the corpora in a column "
+                    "corpus, or rename a file"
+                )
+
+
+def _moved(table: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Make the paths of a manifest relative to the folder that its own folder is relative to."""
+    if "video_path" not in table.columns or folder == Path():
+        return table
+    path = pl.col("video_path").str.strip_chars()
+    relative = path.map_elements(is_relative, return_dtype=pl.Boolean)
+    return table.with_columns(video_path=pl.when(relative).then(pl.lit(f"{folder.as_posix()}/") + path).otherwise(path))

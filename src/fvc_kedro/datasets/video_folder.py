@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import url2pathname
 
 from kedro.io import AbstractDataset
+from kedro.utils import find_kedro_project
 
 from fvc_kedro.video import RefusedVideo, Video, VideoFile
 
@@ -35,11 +36,14 @@ class VideoFolder(Mapping[str, Video]):
         The folder.
     allow_outside : bool
         Whether paths may lead out of the folder.
+    inside : sequence of Path, optional
+        Folders that paths may lead into, by default the folder itself.
     """
 
-    def __init__(self, root: Path, *, allow_outside: bool = False) -> None:
+    def __init__(self, root: Path, *, allow_outside: bool = False, inside: Sequence[Path] = ()) -> None:
         self._root = root
         self._allow_outside = allow_outside
+        self._inside = tuple(inside) or (root,)
 
     def __getitem__(self, video_path: str) -> Video:
         """Return the handle of a path, absolute or relative to the folder.
@@ -57,7 +61,7 @@ class VideoFolder(Mapping[str, Video]):
         elif video_path.startswith("~") and not _is_there(path):
             path = self._root / os.path.expanduser(video_path)  # noqa: PTH111 - Path's own raises for an unknown user
         try:
-            inside = path.resolve().is_relative_to(self._root.resolve())
+            inside = any(path.resolve().is_relative_to(folder.resolve()) for folder in self._inside)
         except (OSError, RuntimeError):  # Python 3.13 resolves a loop as far as it goes, earlier ones raise
             return RefusedVideo("not readable: a loop of symbolic links")
         except ValueError:
@@ -94,15 +98,37 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def manifest_paths(filepath: Path) -> list[Path]:
+    """List the paths of manifests that are given as one, with commas between, sorted; a file that is there is one.
+
+    Kedro makes the first absolute; the others are relative to the project.
+    """
+    if "," not in str(filepath) or filepath.exists():
+        return [filepath]
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    return sorted({project / part.strip() for part in str(filepath).split(",") if part.strip()})
+
+
+def common_folder(manifests: Sequence[Path]) -> Path:
+    """Find the folder that the paths of manifests are relative to where these are read as one."""
+    return manifests[0].parent if len(manifests) == 1 else Path(os.path.commonpath([path.parent for path in manifests]))
+
+
+def is_relative(video_path: str) -> bool:
+    """Tell whether a path of a manifest is relative to its folder: not absolute, no URL and not below ``~``."""
+    return not (_URL.fullmatch(video_path) or video_path.startswith("~") or Path(video_path).is_absolute())
+
+
 class VideoFolderDataset(AbstractDataset[None, VideoFolder]):
     """Loads a :class:`VideoFolder`.
 
     Parameters
     ----------
     filepath : str
-        The folder, or a file in it (a manifest, to whose folder paths are relative).
+        The folder, or a file in it (a manifest, to whose folder paths are relative), or several manifests, as of
+        :class:`~fvc_kedro.datasets.ManifestDataset`.
     allow_outside : bool
-        Whether paths may lead out of the folder.
+        Whether paths may lead out of the folder, or out of those of the manifests.
     metadata : dict, optional
         For plugins.
     """
@@ -113,8 +139,11 @@ class VideoFolderDataset(AbstractDataset[None, VideoFolder]):
         self.metadata = metadata
 
     def load(self) -> VideoFolder:
-        root = self._filepath if self._filepath.is_dir() else self._filepath.parent
-        return VideoFolder(root, allow_outside=self._allow_outside)
+        if self._filepath.is_dir():
+            return VideoFolder(self._filepath, allow_outside=self._allow_outside)
+        manifests = manifest_paths(self._filepath)
+        folders = [path.parent for path in manifests]
+        return VideoFolder(common_folder(manifests), allow_outside=self._allow_outside, inside=folders)
 
     def save(self, data: None) -> None:
         raise NotImplementedError("the videos of a corpus are read, never written")
@@ -126,7 +155,7 @@ class VideoFolderDataset(AbstractDataset[None, VideoFolder]):
         return [folder / path for path in VideoFolder(folder)] if folder.is_dir() else []
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return all(path.exists() for path in manifest_paths(self._filepath))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "allow_outside": self._allow_outside}

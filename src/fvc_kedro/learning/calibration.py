@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,9 @@ class _OneColumn(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[(margins[:, 0] > 0).astype(np.int64)])
 
 
-def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, float]:
+def rising_sigmoid(
+    margins: NDArray[np.float64], y: Labels, weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Fit Platt's sigmoid, which must rise with the margin.
 
     Where the margins tell nothing, the fit may fall by chance, which would reverse every ranking. The sigmoid is
@@ -44,6 +47,8 @@ def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, floa
     margins : ndarray, shape (n_videos,)
         Out of fold.
     y : ndarray of int, shape (n_videos,)
+    weights : ndarray, shape (n_videos,), optional
+        How much each video counts; by default all count the same.
 
     Returns
     -------
@@ -55,16 +60,23 @@ def rising_sigmoid(margins: NDArray[np.float64], y: Labels) -> tuple[float, floa
     Platt, "Probabilistic outputs for support vector machines", 1999.
     """
     if np.ptp(margins) <= _SMALLEST_RANGE * max(1.0, float(np.abs(margins).max())):
-        return _SMALLEST_SLOPE, float(logit(y.mean())) - _SMALLEST_SLOPE * float(margins.mean())
+        return _SMALLEST_SLOPE, _log_odds(y, weights) - _SMALLEST_SLOPE * float(margins.mean())
     column, everything = margins[:, None], np.arange(len(y))
     frozen = FrozenEstimator(_OneColumn().fit(column, y))
     platt = CalibratedClassifierCV(frozen, method="sigmoid", cv=[(everything, everything)], ensemble=False)
-    sigmoid = platt.fit(column, y).calibrated_classifiers_[0].calibrators[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Since FrozenEstimator does not appear to accept sample_weight")
+        platt.fit(column, y, weights)
+    sigmoid = platt.calibrated_classifiers_[0].calibrators[0]
     slope, intercept = -float(sigmoid.a_), -float(sigmoid.b_)
     smallest = _SMALLEST_SLOPE / max(float(margins.std()), 1e-12)
     if slope >= smallest:
         return slope, intercept
-    return smallest, float(logit(y.mean())) - smallest * float(margins.mean())
+    return smallest, _log_odds(y, weights) - smallest * float(margins.mean())
+
+
+def _log_odds(y: Labels, weights: NDArray[np.float64] | None) -> float:
+    return float(logit(np.average(y, weights=weights)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,7 @@ class Fusion:
         return self.slopes * margins + self.intercepts
 
 
-def fit_fusion(margins: NDArray[np.float64], y: Labels) -> Fusion:
+def fit_fusion(margins: NDArray[np.float64], y: Labels, weights: NDArray[np.float64] | None = None) -> Fusion:
     """Calibrate every expert by Platt's sigmoid, then the sum of their evidence by another one.
 
     The second sigmoid rescales the sum: below one where experts repeat each other. Both are fitted to the same
@@ -102,12 +114,15 @@ def fit_fusion(margins: NDArray[np.float64], y: Labels) -> Fusion:
     margins : ndarray, shape (n_videos, n_experts)
         Out of fold; NaN where an expert abstains.
     y : ndarray of int, shape (n_videos,)
+    weights : ndarray, shape (n_videos,), optional
+        How much each video counts; by default all count the same.
     """
     slopes, intercepts = np.full(margins.shape[1], np.nan), np.full(margins.shape[1], np.nan)
     for expert, column in enumerate(margins.T):
         known = ~np.isnan(column)
         if np.unique(y[known]).size == 2:
-            slopes[expert], intercepts[expert] = rising_sigmoid(column[known], y[known])
-            intercepts[expert] -= logit(y[known].mean())
-    slope, intercept = rising_sigmoid(np.nansum(slopes * margins + intercepts, axis=1), y)
+            known_weights = None if weights is None else weights[known]
+            slopes[expert], intercepts[expert] = rising_sigmoid(column[known], y[known], known_weights)
+            intercepts[expert] -= _log_odds(y[known], known_weights)
+    slope, intercept = rising_sigmoid(np.nansum(slopes * margins + intercepts, axis=1), y, weights)
     return Fusion(slope * slopes, slope * intercepts, intercept)

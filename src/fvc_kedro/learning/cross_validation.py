@@ -33,7 +33,7 @@ def cross_validate(
     Returns
     -------
     predictions : DataFrame
-        A row a tested video: ``video_id``, ``label``, ``group``, ``fold``, then as of
+        A row a tested video: ``video_id``, ``label``, ``group``, ``corpus``, ``fold``, then as of
         :meth:`VideoDetector.score_videos`; sorted by video_id.
     models : dict of int to VideoDetector
         The fitted detector of each fold.
@@ -46,13 +46,13 @@ def cross_validate(
     settled = clone(detector).set_params(prevalence=rows.prevalence())
     chosen = None
     if detector.search_once:
-        searched = clone(settled).fit(rows.features, rows.y, rows.groups, rows.videos)
+        searched = clone(settled).fit(rows.features, rows.y, rows.groups, rows.videos, corpora=rows.corpora)
         chosen = [point.chosen for point in searched.grid_points_].index(True)
     models, parts = {}, []
     for fold, (train, test) in splits.items():
         assert_disjoint(rows.groups, train, test)
         seen, unseen = rows.take(train), rows.take(test)
-        model = clone(settled).fit(seen.features, seen.y, seen.groups, seen.videos, chosen)
+        model = clone(settled).fit(seen.features, seen.y, seen.groups, seen.videos, chosen, seen.corpora)
         if chosen is not None:
             model.grid_points_ = searched.grid_points_
         models[fold] = model
@@ -63,7 +63,8 @@ def cross_validate(
 def _about(rows: Rows, fold: int) -> pl.DataFrame:
     first = first_rows(rows.videos)
     labels = np.array(CLASSES)[rows.y[first]]
+    corpora = np.full(len(first), "") if rows.corpora is None else rows.corpora[first]
     return pl.DataFrame(
-        {"video_id": rows.videos[first], "label": labels, "group": rows.groups[first]},
-        schema=dict.fromkeys(("video_id", "label", "group"), pl.String),
+        {"video_id": rows.videos[first], "label": labels, "group": rows.groups[first], "corpus": corpora},
+        schema=dict.fromkeys(("video_id", "label", "group", "corpus"), pl.String),
     ).with_columns(fold=pl.lit(fold, pl.Int64))

@@ -61,6 +61,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     search_once : bool
         Whether :func:`~fvc_kedro.learning.cross_validation.cross_validate` searches the grid once on all videos, test
         parts included, which is optimistic.
+    equal_corpora : bool
+        Whether every corpus counts the same, in each class that it has, where the training videos are of several.
     prevalence : float, optional
         Share of fakes among the videos that the probabilities are meant for; by default that of the training videos.
         Detectors of several training parts must assume one prevalence. Otherwise each would rate its test videos by a
@@ -99,6 +101,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         search_min_videos: int = 200,
         seed: int = 0,
         search_once: bool = False,
+        equal_corpora: bool = True,
         prevalence: float | None = None,
     ) -> None:
         self.experts = experts
@@ -109,6 +112,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         self.search_min_videos = search_min_videos
         self.seed = seed
         self.search_once = search_once
+        self.equal_corpora = equal_corpora
         self.prevalence = prevalence
 
     @property
@@ -123,6 +127,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         groups: Groups | None = None,
         videos: NDArray[np.str_] | None = None,
         chosen: int | None = None,
+        corpora: NDArray[np.str_] | None = None,
     ) -> VideoDetector:
         """Search, calibrate and fit; no group stands on both sides of an inner split.
 
@@ -136,6 +141,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             What must never be split, and the video of each row; by default every row stands alone.
         chosen : int, optional
             Number of the candidate to use, which leaves the search out.
+        corpora : ndarray of str, shape (n_rows,), optional
+            The corpus of each row; by default all are of one.
 
         Raises
         ------
@@ -144,7 +151,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         """
         alone = np.arange(len(y)).astype(np.str_)
         videos = alone if videos is None else videos
-        rows = Rows(X, np.asarray(y, np.int64), videos if groups is None else groups, videos)
+        several = self.equal_corpora and corpora is not None and np.unique(corpora).size > 1
+        rows = Rows(
+            X, np.asarray(y, np.int64), videos if groups is None else groups, videos, corpora if several else None
+        )
         splits = inner_folds(rows.y, rows.groups, self.n_inner_folds, self.seed)
         margins = None
         self.grid_points_: list[GridPoint] = []
@@ -153,16 +163,17 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             every_margin = self._out_of_fold(sample, sample_splits, self.candidates)
             folds = _fold_of_video(sample, sample_splits)
             y_of_videos = sample.y[first_rows(sample.videos)]
-            self.grid_points_ = score_candidates(self.candidates, every_margin, y_of_videos, folds)
+            weights = _weights_of_videos(sample)
+            self.grid_points_ = score_candidates(self.candidates, every_margin, y_of_videos, folds, weights)
             chosen = next(number for number, point in enumerate(self.grid_points_) if point.chosen)
             margins = every_margin[chosen] if sample is rows else None
         self.candidate_ = self.candidates[chosen]
         if margins is None:
             margins = self._out_of_fold(rows, splits, [self.candidate_])[0]
-        y_of_videos = rows.y[first_rows(rows.videos)]
-        fusion = fit_fusion(margins, y_of_videos)
+        y_of_videos, weights = rows.y[first_rows(rows.videos)], _weights_of_videos(rows)
+        fusion = fit_fusion(margins, y_of_videos, weights)
         if self.prevalence is not None:
-            shift = float(logit(self.prevalence) - logit(y_of_videos.mean()))
+            shift = float(logit(self.prevalence) - logit(np.average(y_of_videos, weights=weights)))
             fusion = Fusion(fusion.slopes, fusion.intercepts, fusion.intercept + shift)
         self.fusion_ = fusion
         if np.isnan(fusion.slopes).all():
@@ -209,8 +220,11 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
                 seen, unseen = train[present[train]], test[present[test]]
                 if len(unseen) == 0 or np.unique(rows.y[seen]).size < 2:
                     continue
-                weights = balanced_weights(rows.y[seen], rows.videos[seen])
-                preprocessing, prepared = fit_preprocessing(values[seen], rows.y[seen], weights, self.shrinkage)
+                known = rows.take(seen)
+                weights = balanced_weights(known.y, known.videos, known.corpora)
+                preprocessing, prepared = fit_preprocessing(
+                    values[seen], known.y, weights, self.shrinkage, known.corpora
+                )
                 prepared_unseen = preprocessing.transform(values[unseen])
                 if not prepared.any():  # all columns are constant: a classifier would answer at random
                     margins[:, unseen, expert] = 0.0
@@ -223,9 +237,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _fit_expert(self, rows: Rows, columns: Sequence[str]) -> Pipeline | None:
         values = _values(rows.features, columns)
         present = _is_present(values)
-        y = rows.y[present]
-        weights = balanced_weights(y, rows.videos[present])
-        preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage)
+        known = rows.take(np.flatnonzero(present))
+        y = known.y
+        weights = balanced_weights(y, known.videos, known.corpora)
+        preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage, known.corpora)
         if not prepared.any():  # all columns are constant
             return None
         return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
@@ -280,6 +295,14 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         return pl.DataFrame({"video_id": names}, schema={"video_id": pl.String}).with_columns(
             pl.Series(name, np.round(values, _DIGITS)).fill_nan(None) for name, values in scores.items()
         )
+
+
+def _weights_of_videos(rows: Rows) -> NDArray[np.float64] | None:
+    """Weights that let every corpus count the same in calibration; None where there is one corpus."""
+    if rows.corpora is None:
+        return None
+    first = first_rows(rows.videos)
+    return balanced_weights(rows.y[first], rows.videos[first], rows.corpora[first])
 
 
 def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:

@@ -34,7 +34,9 @@ def assert_disjoint(groups: Groups, train: NDArray[np.int64], test: NDArray[np.i
         raise LeakageError(f"groups on both sides of a split: {shared[:5].tolist()} ({shared.size} in all)")
 
 
-def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:
+def grouped_folds(
+    y: Labels, groups: Groups, n_folds: int, seed: int, corpora: NDArray[np.str_] | None = None
+) -> list[Split]:
     """Split rows into stratified folds of whole groups.
 
     Parameters
@@ -45,6 +47,8 @@ def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Sp
     n_folds : int
         At least 2.
     seed : int
+    corpora : ndarray of str, shape (n_rows,), optional
+        Where given, folds are stratified by corpus too.
 
     Returns
     -------
@@ -63,10 +67,13 @@ def grouped_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Sp
         )
     if np.bincount(y).max() < n_folds:
         raise TooFewGroupsError(f"{n_folds} folds need as many rows of a class: lower n_folds or add groups")
+    classes = y if corpora is None else 2 * np.unique(corpora, return_inverse=True)[1] + y
+    if np.bincount(classes).max() < n_folds:
+        classes = y
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # a test part may well lack a class
-        splits: list[Split] = list(splitter.split(np.zeros(len(y)), y, groups))
+        splits: list[Split] = list(splitter.split(np.zeros(len(y)), classes, groups))
     for train, test in splits:
         assert_disjoint(groups, train, test)
         if np.unique(y[train]).size < 2:
@@ -99,32 +106,76 @@ def leave_one_group_out(y: Labels, groups: Groups) -> list[Split]:
     return splits
 
 
-def outer_folds(y: Labels, groups: Groups, scheme: str, n_folds: int, n_repeats: int, seed: int) -> list[list[Split]]:
+def leave_one_corpus_out(y: Labels, groups: Groups, corpora: NDArray[np.str_]) -> list[Split]:
+    """Split rows so that each corpus in turn, in alphabetical order, is the test part.
+
+    Raises
+    ------
+    TooFewGroupsError
+        If there is one corpus, or a training part would hold one class only.
+    """
+    names = np.unique(corpora)
+    if names.size < 2:
+        raise TooFewGroupsError(
+            f"leaving one corpus out needs at least 2 corpora, there is {names.tolist()}: give several manifests as "
+            "corpus_manifest, or a column corpus"
+        )
+    splits = []
+    for name in names:
+        train, test = leave_corpus_out(groups, corpora, str(name))
+        if np.unique(y[train]).size < 2:
+            raise TooFewGroupsError(
+                f"without the corpus {str(name)!r} and its groups only one class is left to train on: add a corpus "
+                "with the other"
+            )
+        splits.append((train, test))
+    return splits
+
+
+def leave_corpus_out(groups: Groups, corpora: NDArray[np.str_], name: str) -> Split:
+    """Split rows so that a corpus is the test part; its groups are left out of training in other corpora too."""
+    test = corpora == name
+    return np.flatnonzero(~test & ~np.isin(groups, groups[test])), np.flatnonzero(test)
+
+
+def outer_folds(
+    y: Labels,
+    groups: Groups,
+    scheme: str,
+    n_folds: int,
+    n_repeats: int,
+    seed: int,
+    corpora: NDArray[np.str_] | None = None,
+) -> list[list[Split]]:
     """Split rows for the outer cross-validation, repeatedly.
 
     Parameters
     ----------
     y, groups : ndarray, shape (n_rows,)
-    scheme : {"stratified_groups", "leave_one_group_out", "auto"}
+    scheme : {"stratified_groups", "leave_one_group_out", "leave_one_corpus_out", "auto"}
         ``auto`` leaves one group out where there are fewer than two groups a fold and each holds both classes. Where
         some hold one class, it draws stratified folds, no more of them than the rarer class has groups (at least 2):
         a test part of one class is short of that class in training, so that pooled over such parts noise ranks far
         below chance.
     n_folds, n_repeats, seed : int
-        Repeat ``r`` (from 0) is drawn with ``seed + r``. To leave each group out once there is one way only.
+        Repeat ``r`` (from 0) is drawn with ``seed + r``. To leave each group or corpus out once there is one way only.
+    corpora : ndarray of str, shape (n_rows,), optional
+        Stratified folds have an equal share of each class of each corpus, as far as whole groups allow it.
 
     Returns
     -------
     list of list of (train, test)
         By repeat.
     """
+    if scheme == "leave_one_corpus_out":
+        return [leave_one_corpus_out(y, groups, np.full(len(y), "") if corpora is None else corpora)]
     names = [set(groups[y == label]) for label in (0, 1)]
     few = scheme == "auto" and len(names[0] | names[1]) < 2 * n_folds
     if scheme == "leave_one_group_out" or (few and names[0] == names[1]):
         return [leave_one_group_out(y, groups)]
     if few:
         n_folds = max(2, min(n_folds, *map(len, names)))
-    return [grouped_folds(y, groups, n_folds, (seed + repeat) % 2**32) for repeat in range(n_repeats)]
+    return [grouped_folds(y, groups, n_folds, (seed + repeat) % 2**32, corpora) for repeat in range(n_repeats)]
 
 
 def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:

@@ -12,6 +12,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fvc_kedro.learning.rows import strata
+
 Values = NDArray[np.float64]
 
 _SMALLEST_VARIANCE = 1e-20  # relative to the squared mean; what rounding leaves of a constant
@@ -89,14 +91,22 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         X: Values,  # noqa: N803 - scikit-learn's name
         y: NDArray[np.int64],
         sample_weight: Values | None = None,
+        corpora: NDArray[np.str_] | None = None,
     ) -> WithinClassWhitening:
-        """Learn the whitening from rows of shape (n_rows, n_columns) of two classes."""
+        """Learn the whitening from rows of shape (n_rows, n_columns) of two classes.
+
+        Where the corpus of each row is given, the covariance is that within the classes of each corpus: what differs
+        from corpus to corpus is no noise of a video.
+        """
         values = np.asarray(X, np.float64)
         n_rows, n_columns = values.shape
         weights = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, np.float64)
         means = np.stack([np.average(values[y == label], axis=0, weights=weights[y == label]) for label in (0, 1)])
         self.center_ = means.mean(axis=0)
-        residuals = (values - means[y]) * np.sqrt(weights / weights.mean())[:, None]
+        residuals = values - means[y]
+        for rows in () if corpora is None else strata(corpora, y):
+            residuals[rows] = values[rows] - np.average(values[rows], axis=0, weights=weights[rows])
+        residuals *= np.sqrt(weights / weights.mean())[:, None]
         automatic = isinstance(self.shrinkage, str)
         self.shrinkage_ = float(ledoit_wolf_shrinkage(residuals, assume_centered=True) if automatic else self.shrinkage)
         mean_variance = float(np.sum(residuals**2)) / n_rows / n_columns
@@ -118,7 +128,11 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
 
 
 def fit_preprocessing(
-    values: Values, y: NDArray[np.int64], weights: Values, shrinkage: float | str | None
+    values: Values,
+    y: NDArray[np.int64],
+    weights: Values,
+    shrinkage: float | str | None,
+    corpora: NDArray[np.str_] | None = None,
 ) -> tuple[Pipeline, Values]:
     """Fit imputing by the median, scaling and, unless ``shrinkage`` is None, whitening.
 
@@ -130,6 +144,8 @@ def fit_preprocessing(
     weights : ndarray, shape (n_rows,)
     shrinkage : float, "auto" or None
         As of :class:`WithinClassWhitening`.
+    corpora : ndarray of str, shape (n_rows,), optional
+        The corpus of each row, where they are of several.
 
     Returns
     -------
@@ -142,9 +158,9 @@ def fit_preprocessing(
         ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
         ("scale", BoundedScaler()),
     ]
-    weighted = {"scale__sample_weight": weights}
+    weighted: dict[str, Any] = {"scale__sample_weight": weights}
     if shrinkage is not None:
         steps.append(("whiten", WithinClassWhitening(shrinkage)))
-        weighted["whiten__sample_weight"] = weights
+        weighted |= {"whiten__sample_weight": weights, "whiten__corpora": corpora}
     pipeline = Pipeline(steps)
     return pipeline, np.asarray(pipeline.fit_transform(values, y, **weighted))

@@ -107,6 +107,34 @@ def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, f
     return float(low), float(high)
 
 
+def share_with_interval(
+    wrong: NDArray[np.float64], of_class: NDArray[np.bool_], groups: Groups, counts: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Mean of the videos of a class, such as the share that is called wrongly, with its 95 % interval.
+
+    Parameters
+    ----------
+    wrong : ndarray, shape (n_videos,)
+        From 0 to 1.
+    of_class : ndarray of bool, shape (n_videos,)
+        The videos that count.
+    groups : ndarray of str, shape (n_videos,)
+    counts : ndarray, shape (n_resamples, n_groups)
+        As of :func:`draw_groups`.
+
+    Returns
+    -------
+    value, low, high : float
+        NaN without a video of the class.
+    """
+    if not of_class.any():
+        return float("nan"), float("nan"), float("nan")
+    places = np.unique(groups, return_inverse=True)[1]
+    n_of_class = counts @ np.bincount(places, of_class)
+    resampled = _ratio(counts @ np.bincount(places, wrong * of_class), n_of_class)
+    return float(wrong[of_class].mean()), *interval(resampled)
+
+
 def mcnemar_test(y: Labels, called: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[int, int, float]:
     """Compare two classifiers by the videos that only one of them calls rightly.
 
@@ -148,16 +176,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def permute_labels(y: Labels, groups: Groups, seed: int) -> Labels:
+def permute_labels(y: Labels, groups: Groups, seed: int, corpora: NDArray[np.str_] | None = None) -> Labels:
     """Permute labels as the corpus has them: within the groups that hold both classes, else between groups.
 
-    Groups of one class keep one class, so that a permuted corpus has the structure of the true one.
+    Groups of one class keep one class, so that a permuted corpus has the structure of the true one. Labels stay in
+    their corpus, so that what the corpora alone tell of the label helps with permuted labels as with the true ones.
 
     Parameters
     ----------
     y : ndarray of int, shape (n_videos,)
     groups : ndarray of str, shape (n_videos,)
     seed : int
+    corpora : ndarray of str, shape (n_videos,), optional
+        A group that several share is taken to be of that of its first video.
 
     References
     ----------
@@ -165,15 +196,16 @@ def permute_labels(y: Labels, groups: Groups, seed: int) -> Labels:
     """
     generator = np.random.default_rng(seed)
     permuted = y.copy()
-    pure = []
+    pure: dict[str, list[NDArray[np.int64]]] = {}
     for rows in rows_by_group(groups):
         if np.unique(y[rows]).size == 2:
             permuted[rows] = generator.permutation(y[rows])
         else:
-            pure.append(rows)
-    labels = generator.permutation([int(y[rows[0]]) for rows in pure])
-    for rows, label in zip(pure, labels, strict=True):
-        permuted[rows] = label
+            pure.setdefault("" if corpora is None else str(corpora[rows[0]]), []).append(rows)
+    for of_corpus in pure.values():
+        labels = generator.permutation([int(y[rows[0]]) for rows in of_corpus])
+        for rows, label in zip(of_corpus, labels, strict=True):
+            permuted[rows] = label
     return permuted
 
 

@@ -25,40 +25,57 @@ class Rows:
         What must never be split; the same for all rows of a video.
     videos : ndarray of str, shape (n_rows,)
         The video that a row is of.
+    corpora : ndarray of str, shape (n_rows,), optional
+        The corpus that a row is of; None where all are of one.
     """
 
     features: pl.DataFrame
     y: Labels
     groups: Groups
     videos: NDArray[np.str_]
+    corpora: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """Return the rows of the given numbers."""
-        return Rows(self.features[rows], self.y[rows], self.groups[rows], self.videos[rows])
+        corpora = None if self.corpora is None else self.corpora[rows]
+        return Rows(self.features[rows], self.y[rows], self.groups[rows], self.videos[rows], corpora)
 
     def prevalence(self) -> float:
         """Share of fakes among the videos."""
         return float(self.y[first_rows(self.videos)].mean())
 
 
-def balanced_weights(y: Labels, videos: NDArray[np.str_]) -> NDArray[np.float64]:
+def balanced_weights(
+    y: Labels, videos: NDArray[np.str_], corpora: NDArray[np.str_] | None = None
+) -> NDArray[np.float64]:
     """Weight rows so that every video of a class counts the same; the mean weight is 1 in each class.
 
     Parameters
     ----------
     y : ndarray of int, shape (n_rows,)
     videos : ndarray of str, shape (n_rows,)
+    corpora : ndarray of str, shape (n_rows,), optional
+        Where given, every corpus counts the same in each class that it has, and in it every video of the class. So the
+        share of fakes in a corpus tells nothing of the label.
     """
     _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
     weights = 1 / counts[places]
+    for rows in () if corpora is None else strata(corpora, y):
+        weights[rows] /= weights[rows].sum()
     for label in (0, 1):
         rows = y == label
         if rows.any():
             weights[rows] /= weights[rows].mean()
     return np.asarray(weights)
+
+
+def strata(corpora: NDArray[np.str_], y: Labels) -> list[NDArray[np.bool_]]:
+    """Tell which rows are of each class of each corpus, for those that have any."""
+    masks = [(corpora == corpus) & (y == label) for corpus in np.unique(corpora) for label in (0, 1)]
+    return [mask for mask in masks if mask.any()]
 
 
 def mean_by_video(

@@ -42,7 +42,11 @@ class GridPoint:
 
 
 def score_candidates(
-    candidates: Sequence[Candidate], margins: NDArray[np.float64], y: Labels, folds: NDArray[np.int64]
+    candidates: Sequence[Candidate],
+    margins: NDArray[np.float64],
+    y: Labels,
+    folds: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
 ) -> list[GridPoint]:
     """Score every candidate by the fused evidence of its experts, and choose one.
 
@@ -57,8 +61,10 @@ def score_candidates(
     y : ndarray of int, shape (n_videos,)
     folds : ndarray of int, shape (n_videos,)
         Inner test part of each video. Parts of one class are passed over.
+    weights : ndarray, shape (n_videos,), optional
+        How much each video counts in the calibration of the experts.
     """
-    scores = np.array([_score_by_fold(one, y, folds) for one in margins])
+    scores = np.array([_score_by_fold(one, y, folds, weights) for one in margins])
     scores = scores[:, ~np.isnan(scores).any(axis=0)]
     if scores.shape[1] == 0:
         scores = np.full((len(candidates), 1), 0.5)
@@ -70,6 +76,8 @@ def score_candidates(
     ]
 
 
-def _score_by_fold(margins: NDArray[np.float64], y: Labels, folds: NDArray[np.int64]) -> list[float]:
-    totals = np.nansum(fit_fusion(margins, y).evidence(margins), axis=1)
+def _score_by_fold(
+    margins: NDArray[np.float64], y: Labels, folds: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> list[float]:
+    totals = np.nansum(fit_fusion(margins, y, weights).evidence(margins), axis=1)
     return [roc_auc(y[folds == fold], totals[folds == fold]) for fold in np.unique(folds)]

@@ -49,7 +49,12 @@ def verdicts_of(probability: NDArray[np.float64], authentic_below: float, tamper
     return np.where(tampered, "tampered", np.where(probability < authentic_below, "authentic", "inconclusive"))
 
 
-def tampered_threshold(real_scores: NDArray[np.float64], groups: NDArray[np.str_], false_positive_rate: float) -> float:
+def tampered_threshold(
+    real_scores: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    false_positive_rate: float,
+    corpora: NDArray[np.str_] | None = None,
+) -> float:
     """Find the lowest threshold that an authentic video of a new group reaches with at most the given probability.
 
     Every group counts the same, whatever its number of videos, and one more group counts as beyond all scores. If
@@ -57,26 +62,39 @@ def tampered_threshold(real_scores: NDArray[np.float64], groups: NDArray[np.str_
     videos of a group are. Here the scores come from the detectors of folds and the threshold serves the final
     detector, of more training videos: so the rate is aimed at, not promised.
 
+    With several corpora, it is the highest of their thresholds. If a new corpus is exchangeable with these K, the
+    chance that it would need a higher one is at most 1 / (K + 1). A corpus of too few groups for the rate counts with
+    its highest score.
+
     Parameters
     ----------
     real_scores : ndarray, shape (n_real,)
-        Out-of-fold probabilities of authentic videos.
+        Out-of-fold probabilities of authentic videos; with several corpora, of detectors that have not seen the
+        corpus of the video.
     groups : ndarray of str, shape (n_real,)
     false_positive_rate : float
         Above 0, below 1.
+    corpora : ndarray of str, shape (n_real,), optional
+        By default, all videos are of one corpus.
 
     Returns
     -------
     float
-        ``inf`` where fewer than ``1 / rate - 1`` groups are too few for the rate.
+        ``inf`` where fewer than ``1 / rate - 1`` groups in all are too few for the rate.
 
     References
     ----------
     Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005. Lee, Barber & Willett,
     "Distribution-free inference with hierarchical data", 2023.
     """
-    if len(real_scores) == 0:
+    if np.unique(groups).size < least_groups(false_positive_rate):
         return float("inf")
+    if corpora is not None and np.unique(corpora).size > 1:
+        each = [(real_scores[corpora == name], groups[corpora == name]) for name in np.unique(corpora)]
+        return max(
+            min(tampered_threshold(*one, false_positive_rate), float(np.nextafter(one[0].max(), np.inf)))
+            for one in each
+        )
     _, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(real_scores, kind="stable")
     below = np.cumsum((1 / counts[places])[order]) / (len(counts) + 1)
@@ -85,13 +103,16 @@ def tampered_threshold(real_scores: NDArray[np.float64], groups: NDArray[np.str_
 
 
 def authentic_threshold(
-    fake_scores: NDArray[np.float64], groups: NDArray[np.str_], false_negative_rate: float
+    fake_scores: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    false_negative_rate: float,
+    corpora: NDArray[np.str_] | None = None,
 ) -> float:
     """Find the highest threshold that a tampered video of a new group stays below with at most the given probability.
 
     The mirror image of :func:`tampered_threshold`; ``-inf`` where there are too few groups.
     """
-    mirrored = tampered_threshold(-fake_scores, groups, false_negative_rate)
+    mirrored = tampered_threshold(-fake_scores, groups, false_negative_rate, corpora)
     return float("-inf") if np.isinf(mirrored) else float(np.nextafter(-mirrored, np.inf))
 
 
@@ -107,6 +128,7 @@ def choose_verdicts(
     folds: NDArray[np.int64],
     false_positive_rate: float,
     false_negative_rate: float,
+    corpora: NDArray[np.str_] | None = None,
 ) -> Verdicts:
     """Choose both thresholds on out-of-fold probabilities, and measure them on folds left out.
 
@@ -124,14 +146,19 @@ def choose_verdicts(
         The fold in which each video was tested.
     false_positive_rate, false_negative_rate : float
         As of :class:`Verdicts`.
+    corpora : ndarray of str, shape (n_videos,), optional
+        As of :func:`tampered_threshold`; then the folds are the corpora.
     """
+    corpora = np.full(len(y), "") if corpora is None else corpora
     named = np.empty(len(y), dtype="<U12")
     for fold in np.unique(folds):
         inside, rest = folds == fold, folds != fold
-        pair = _thresholds(y[rest], probability[rest], groups[rest], false_positive_rate, false_negative_rate)
+        pair = _thresholds(
+            y[rest], probability[rest], groups[rest], corpora[rest], false_positive_rate, false_negative_rate
+        )
         named[inside] = verdicts_of(probability[inside], *pair)
     return Verdicts(
-        *_thresholds(y, probability, groups, false_positive_rate, false_negative_rate),
+        *_thresholds(y, probability, groups, corpora, false_positive_rate, false_negative_rate),
         false_positive_rate=false_positive_rate,
         false_negative_rate=false_negative_rate,
         measured_false_positive_rate=float(np.mean(named[y == 0] == "tampered")),
@@ -143,12 +170,37 @@ def _thresholds(
     y: Labels,
     probability: NDArray[np.float64],
     groups: Groups,
+    corpora: NDArray[np.str_],
     false_positive_rate: float,
     false_negative_rate: float,
 ) -> tuple[float, float]:
-    low = authentic_threshold(probability[y == 1], groups[y == 1], false_negative_rate)
-    high = tampered_threshold(probability[y == 0], groups[y == 0], false_positive_rate)
+    real, fake = y == 0, y == 1
+    low = authentic_threshold(probability[fake], groups[fake], false_negative_rate, corpora[fake])
+    high = tampered_threshold(probability[real], groups[real], false_positive_rate, corpora[real])
     return (low, high) if low <= high else ((low + high) / 2, (low + high) / 2)
+
+
+def thresholds_of_other_folds(
+    y: Labels,
+    probability: NDArray[np.float64],
+    groups: Groups,
+    folds: NDArray[np.int64],
+    rate: float,
+    corpora: NDArray[np.str_] | None = None,
+) -> NDArray[np.float64]:
+    """Choose, for each video, the threshold of a false positive rate on the folds that the video is not in.
+
+    Returns
+    -------
+    ndarray, shape (n_videos,)
+        As of :func:`tampered_threshold`.
+    """
+    chosen = np.empty(len(y))
+    for fold in np.unique(folds):
+        known = (folds != fold) & (y == 0)
+        of_known = None if corpora is None else corpora[known]
+        chosen[folds == fold] = tampered_threshold(probability[known], groups[known], rate, of_known)
+    return chosen
 
 
 def threshold_rows(
@@ -157,6 +209,7 @@ def threshold_rows(
     groups: Groups,
     folds: NDArray[np.int64],
     rates: Sequence[float],
+    corpora: NDArray[np.str_] | None = None,
 ) -> list[dict[str, float | int | None]]:
     """State, for each false positive rate asked for, the threshold and what it did on folds left out.
 
@@ -169,12 +222,10 @@ def threshold_rows(
     """
     rows: list[dict[str, float | int | None]] = []
     for rate in rates:
-        chosen = np.empty(len(y))  # for each video, on the folds that it is not in
-        for fold in np.unique(folds):
-            known = (folds != fold) & (y == 0)
-            chosen[folds == fold] = tampered_threshold(probability[known], groups[known], rate)
+        chosen = thresholds_of_other_folds(y, probability, groups, folds, rate, corpora)
         tampered, is_measured = probability >= chosen, bool(np.isfinite(chosen).all())
-        threshold = tampered_threshold(probability[y == 0], groups[y == 0], rate)
+        of_real = None if corpora is None else corpora[y == 0]
+        threshold = tampered_threshold(probability[y == 0], groups[y == 0], rate, of_real)
         rows.append(
             {
                 "false_positive_rate": rate,

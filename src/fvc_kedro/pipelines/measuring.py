@@ -20,7 +20,7 @@ from fvc_kedro.video.frame import Rectangle
 logger = logging.getLogger(__name__)
 
 _NAMED = 3  # examples in a warning
-KEY_COLUMNS = ("video_id", "label", "group")
+KEY_COLUMNS = ("video_id", "label", "group", "corpus")
 SEGMENT_COLUMNS = {"segment": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64}
 FAILURE_SCHEMA = {"video_id": pl.String, "video_path": pl.String, "reason": pl.String}
 
@@ -77,7 +77,7 @@ def segment_table(
     Parameters
     ----------
     corpus_index : DataFrame
-        With ``video_id``, ``label`` and ``group``.
+        With the key columns: video_id, label, group and corpus.
     measurements : Outcomes
         Columns of each family of each video that could be measured.
     names : mapping

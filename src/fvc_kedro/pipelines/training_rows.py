@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fvc_kedro.forensics import columns_of
 from fvc_kedro.learning.candidates import svm_candidates
@@ -17,6 +18,8 @@ from fvc_kedro.parameters import SCALED_EXPERT, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 
 logger = logging.getLogger(__name__)
+
+GROUPS, CORPUS = "groups", "corpus"  # what a fold leaves out of training
 
 
 class TrainingDataError(ValueError):
@@ -35,6 +38,7 @@ def rows_of(training_table: pl.DataFrame, columns: Sequence[str]) -> Rows:
         labels_of(training_table),
         groups_of(training_table),
         training_table["video_id"].to_numpy().astype(np.str_),
+        corpora_of(training_table),
     )
 
 
@@ -61,6 +65,7 @@ def detector_of(parameters: SvmParameters, columns: Sequence[str], n_rows: int) 
         search_min_videos=parameters.search.min_videos,
         seed=parameters.seed,
         search_once=parameters.search.mode == "global",
+        equal_corpora=parameters.corpora_count == "equally",
     )
 
 
@@ -120,8 +125,15 @@ def groups_of(table: pl.DataFrame) -> Groups:
     return table["group"].to_numpy().astype(np.str_)
 
 
+def corpora_of(table: pl.DataFrame) -> NDArray[np.str_]:
+    """Corpus of each row."""
+    return table["corpus"].to_numpy().astype(np.str_)
+
+
 def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int) -> dict[int, Split]:
     """Training and test rows by fold of a repeat; the groups on the two sides are checked to be different.
+
+    Where a fold leaves out a corpus, the groups of its videos are left out of training in other corpora too.
 
     Raises
     ------
@@ -132,12 +144,14 @@ def splits_of(table: pl.DataFrame, folds: pl.DataFrame, repeat: int) -> dict[int
     if sorted(drawn["video_id"]) != table["video_id"].unique().sort().to_list():
         raise TrainingDataError("folds and training_table list other videos: run svm_training as a whole again")
     joined = table.select("video_id").join(
-        drawn.select("video_id", "fold"), on="video_id", how="left", maintain_order="left"
+        drawn.select("video_id", "fold", "leaves_out"), on="video_id", how="left", maintain_order="left"
     )
     numbers, groups = joined["fold"].to_numpy(), groups_of(table)
     splits = {}
     for fold in np.unique(numbers):
         train, test = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+        if joined["leaves_out"][int(test[0])] == CORPUS:
+            train = train[~np.isin(groups[train], groups[test])]
         assert_disjoint(groups, train, test)
         splits[int(fold)] = (train, test)
     return splits
@@ -149,14 +163,15 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
     Parameters
     ----------
     videos : DataFrame
-        A row a video, with video_id, label and group.
+        A row a video, with video_id, label, group and corpus.
     parameters : SvmParameters
 
     Returns
     -------
     DataFrame
-        The same for each ``repeat`` (from 1), with the ``fold`` in which the video is tested. Folds are numbered on
-        from repeat to repeat (1 to 5 in the first, 6 to 10 in the second, …), so that a number names one fold.
+        The same for each ``repeat`` (from 1), with the ``fold`` in which the video is tested and whether that
+        ``leaves_out`` groups or a corpus. Folds are numbered on from repeat to repeat (1 to 5 in the first, 6 to 10 in
+        the second, …), so that a number names one fold.
     """
     repeats = outer_folds(
         labels_of(videos),
@@ -165,14 +180,18 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
         parameters.n_folds,
         parameters.n_repeats,
         parameters.seed,
+        corpora_of(videos) if videos["corpus"].n_unique() > 1 else None,
     )
+    leaves_out = CORPUS if parameters.outer == "leave_one_corpus_out" else GROUPS
     parts, number = [], 0
     for repeat, splits in enumerate(repeats, start=1):
         folds = np.zeros(len(videos), np.int64)
         for _, test in splits:
             number += 1
             folds[test] = number
-        parts.append(videos.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.Series(folds)))
+        parts.append(
+            videos.with_columns(repeat=pl.lit(repeat, pl.Int64), fold=pl.Series(folds), leaves_out=pl.lit(leaves_out))
+        )
     return pl.concat(parts)
 
 
@@ -182,7 +201,7 @@ def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
     Parameters
     ----------
     videos : DataFrame
-        A row a video, with label and group.
+        A row a video, with label, group and corpus.
     parameters : SvmParameters
 
     Raises
@@ -191,6 +210,7 @@ def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
         Saying of which class or for which split.
     """
     y, groups = labels_of(videos), groups_of(videos)
-    once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed)
+    corpora = corpora_of(videos) if videos["corpus"].n_unique() > 1 else None
+    once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed, corpora)
     for train, _ in (split for splits in once for split in splits):
         inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed)

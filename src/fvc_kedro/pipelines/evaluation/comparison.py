@@ -126,10 +126,7 @@ def plan_comparison(
     """
     seed, every_column = svm_detector.seed, svm_detector.columns
     facts = metadata_table(corpus_index, videos_of(training_table))
-    metadata = facts.columns[len(KEY_COLUMNS) :]
     settings = {
-        METADATA[0]: _plain(logistic_candidates(_METADATA_C), {"metadata": metadata}),
-        METADATA[1]: _plain(boosting_candidates(seed), {"metadata": metadata}),
         "classic_svm": {"experts": {"classic": feature_names(["classic"])}},
         "single_svm": {"experts": {"all": every_column}},
         "logistic_regression": _plain(logistic_candidates(_LOGISTIC_C), {"all": every_column}),
@@ -139,15 +136,34 @@ def plan_comparison(
     if not set(feature_names(["classic"])) <= set(training_table.columns):
         logger.warning("classic_svm is not compared: the family classic is not in features.families")
         del settings["classic_svm"]
+    detectors = metadata_detectors(svm_detector, facts)
+    detectors |= {method: clone(svm_detector).set_params(**changes) for method, changes in settings.items()}
     trials = []
-    for method, changes in settings.items():
-        detector, table = clone(svm_detector).set_params(**changes), facts if method in METADATA else training_table
+    for method, detector in detectors.items():
+        table = facts if method in METADATA else training_table
         rows = rows_of(table, detector.columns)
         trials += [
             Trial({"method": method, "repeat": repeat}, rows, splits_of(table, folds, repeat), detector)
             for repeat in sorted(folds["repeat"].unique())
         ]
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "baselines")
+
+
+def metadata_detectors(svm_detector: VideoDetector, facts: pl.DataFrame) -> dict[str, VideoDetector]:
+    """Make the detectors that see metadata alone, by method, with the other settings of the detector.
+
+    Parameters
+    ----------
+    svm_detector : VideoDetector
+    facts : DataFrame
+        As of :func:`metadata_table`.
+    """
+    experts = {"metadata": facts.columns[len(KEY_COLUMNS) :]}
+    candidates = (logistic_candidates(_METADATA_C), boosting_candidates(svm_detector.seed))
+    return {
+        method: clone(svm_detector).set_params(**_plain(own, experts))
+        for method, own in zip(METADATA, candidates, strict=True)
+    }
 
 
 def _plain(candidates: list[Candidate], experts: dict[str, list[str]]) -> dict[str, Any]:

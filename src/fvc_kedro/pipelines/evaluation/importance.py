@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def permute_parts(
         for name, own in parts.items():
             for number, order in enumerate(orders[name]):
                 moved = unseen.features.with_columns(rows.features[order[test]].select(own))
-                _put(shuffled[name][:, number], place, model, Rows(moved, unseen.y, unseen.groups, unseen.videos))
+                _put(shuffled[name][:, number], place, model, replace(unseen, features=moved))
     y, groups = labels_of(videos), groups_of(videos)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
     as_it_is = judge_videos(y, whole, groups, counts)

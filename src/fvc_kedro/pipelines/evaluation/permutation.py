@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
 from fvc_kedro.learning.resampling import permute_labels
-from fvc_kedro.learning.rows import Rows
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.training_rows import (
+    corpora_of,
     draw_folds,
     groups_of,
     is_too_large,
@@ -53,12 +54,14 @@ def plan_permutations(
         rows, videos = rows_of(training_table, svm_detector.columns), videos_of(training_table)
         once = parameters.model_copy(update={"n_repeats": 1})
         for number in range(1, settings.n_permutations + 1):
-            y = permute_labels(labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32)
+            y = permute_labels(
+                labels_of(videos), groups_of(videos), (settings.seed + number) % 2**32, corpora_of(videos)
+            )
             permuted = videos.with_columns(label=pl.Series(np.where(y == 1, "fake", "real")))
             label_of_row = training_table.select("video_id").join(
                 permuted.select("video_id", "label"), on="video_id", how="left", maintain_order="left"
             )
-            permuted_rows = Rows(rows.features, labels_of(label_of_row), rows.groups, rows.videos)
+            permuted_rows = replace(rows, y=labels_of(label_of_row))
             splits = splits_of(training_table, draw_folds(permuted, once), 1)
             trials.append(Trial({"permutation": number}, permuted_rows, splits, clone(svm_detector)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "permutations")

@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from fvc_kedro.pipelines.evaluation.ablation import plan_ablation, tabulate_ablation
 from fvc_kedro.pipelines.evaluation.comparison import compare_methods, plan_comparison, tabulate_predictions
+from fvc_kedro.pipelines.evaluation.corpora import measure_false_alarms, plan_corpora, tabulate_corpora
 from fvc_kedro.pipelines.evaluation.importance import permute_parts
 from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve, tabulate_learning_curve
 from fvc_kedro.pipelines.evaluation.permutation import plan_permutations, tabulate_permutations
@@ -76,6 +77,24 @@ def create_pipeline() -> Pipeline:
                 inputs=["training_table", "folds", "fold_models", "params:evaluation"],
                 outputs="family_importance",
                 name="permute_parts",
+            ),
+            Node(
+                func=plan_corpora,
+                inputs=["training_table", "corpus_index", "svm_detector", "params:svm", "params:execution"],
+                outputs="corpus_trials",
+                name="cross_validate_corpora",
+            ),
+            Node(
+                func=tabulate_corpora,
+                inputs=["corpus_trials", "left_out_predictions", "params:evaluation"],
+                outputs="corpus_matrix",
+                name="tabulate_corpora",
+            ),
+            Node(
+                func=measure_false_alarms,
+                inputs=["left_out_predictions", "params:svm", "params:evaluation"],
+                outputs="corpus_false_alarms",
+                name="measure_false_alarms",
             ),
             Node(
                 func=slice_results,

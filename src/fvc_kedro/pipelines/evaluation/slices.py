@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
+from fvc_kedro.learning.resampling import draw_groups, judge_videos, share_with_interval
 from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.evaluation.comparison import repeats_of
 from fvc_kedro.pipelines.training_rows import groups_of, labels_of, mean_predictions, stated
@@ -130,25 +130,12 @@ def _judge_slice(
     called = (probability >= 0.5).mean(axis=1)
     figures = [
         judge_videos(y, probability, groups, counts).figures()["roc_auc"],
-        _rate(called, y == 0, groups, counts),
-        _rate(1 - called, y == 1, groups, counts),
+        share_with_interval(called, y == 0, groups, counts),
+        share_with_interval(1 - called, y == 1, groups, counts),
     ]
     if n_groups < _LEAST_GROUPS:  # whose resamples are all but one another
         figures = [(value, float("nan"), float("nan")) for value, _, _ in figures]
     return n_real, n_fake, n_groups, is_small, *(bound for figure in figures for bound in figure)
-
-
-def _rate(
-    wrong: NDArray[np.float64], of_class: NDArray[np.bool_], groups: NDArray[np.str_], counts: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """Share of wrong verdicts among the videos of a class, with its interval."""
-    if not of_class.any():
-        return float("nan"), float("nan"), float("nan")
-    places = np.unique(groups, return_inverse=True)[1]
-    n_wrong = counts @ np.bincount(places, wrong * of_class)
-    n_of_class = counts @ np.bincount(places, of_class)
-    resampled = np.divide(n_wrong, n_of_class, out=np.full(len(counts), np.nan), where=n_of_class > 0)
-    return float(wrong[of_class].mean()), *interval(resampled)
 
 
 def find_mistakes(oof_predictions: pl.DataFrame, corpus_index: pl.DataFrame) -> pl.DataFrame:

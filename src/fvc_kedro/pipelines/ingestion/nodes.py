@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 LABELS = ("real", "fake")
 NUMBERED_LABELS = {"0": "real", "1": "fake", "0.0": "real", "1.0": "fake"}
 NO_VALUES = ("nan", "none", "null", "na", "n/a", "<na>", "#n/a", "nat")  # what programs write where nothing is known
-OPTIONAL_COLUMNS = ("platform", "subset", "manipulation")
+OPTIONAL_COLUMNS = ("corpus", "platform", "subset", "manipulation")
+_NO_CORPUS = "unnamed"  # of a table in memory that does not name its corpus
 _ID_STEM_LENGTH = 40
 _ID_HASH_DIGITS = 20  # 80 bits: of 100 million videos of one stem, two share an id with a chance of 1 in 240 million
 _NAMED = 5  # examples in a message
@@ -42,6 +43,7 @@ INDEX_SCHEMA: dict[str, Any] = {
     "label": pl.String,
     "group": pl.String,
     "group_names": pl.String,
+    "corpus": pl.String,
     "platform": pl.String,
     "subset": pl.String,
     "manipulation": pl.String,
@@ -67,6 +69,7 @@ REJECTED_SCHEMA = {
     "video_path": pl.String,
     "label": pl.String,
     "group": pl.String,
+    "corpus": pl.String,
     "reason": pl.String,
 }
 
@@ -113,8 +116,9 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     Parameters
     ----------
     corpus_manifest : DataFrame
-        Text columns ``video_path``, ``label``, ``group`` and, where known, ``platform``, ``subset``,
-        ``manipulation``. Other columns are passed over. A label is real or fake, or 0 (real) or 1 (fake).
+        Text columns ``video_path``, ``label``, ``group`` and, where known, ``corpus``, ``platform``, ``subset``,
+        ``manipulation``. Other columns are passed over. A label is real or fake, or 0 (real) or 1 (fake). Several
+        corpora stand one below the other; groups of the same name are one group, in whatever corpora they stand.
     ingestion : dict
         Parameters.
 
@@ -146,10 +150,12 @@ def read_manifest(corpus_manifest: pl.DataFrame, ingestion: dict[str, Any]) -> p
     # One name in two Unicode forms, or with a character that nobody sees, would be two groups.
     group = pl.col("group").str.normalize("NFC").str.replace_all(r"\p{Cf}", "")
     label = pl.col("label").str.to_lowercase()
+    rows = rows.with_columns(pl.col("corpus").replace("", _NO_CORPUS))
     _warn_of_numbered_labels(rows.select(label)["label"])
     rows = rows.with_columns(label.replace(NUMBERED_LABELS), group).with_columns(reason=_row_reason())
     if not alone:
         _warn_of_similar_groups(rows.filter(pl.col("reason").is_null())["group"])
+        _tell_of_shared_groups(rows.filter(pl.col("reason").is_null()))
     rows = _mark_equal_ids(_mark_repeated_paths(rows))
     _warn_of_rejected(rows.drop_nulls("reason"), len(rows), "row")
     return rows
@@ -236,6 +242,18 @@ def _warn_of_similar_groups(groups: pl.Series) -> None:
         )
 
 
+def _tell_of_shared_groups(rows: pl.DataFrame) -> None:
+    corpora = pl.col("corpus").unique().sort()
+    shared = rows.group_by("group").agg(corpora).filter(pl.col("corpus").list.len() > 1).sort("group")
+    if len(shared):
+        logger.warning(
+            "%d groups stand in several corpora and are never split: %s. Where a corpus is left out, its groups are "
+            "left out of the others too. If groups bear the same names by chance, rename them",
+            len(shared),
+            _some([f"{group!r} ({', '.join(names)})" for group, names in shared.iter_rows()]),
+        )
+
+
 def _mark_repeated_paths(rows: pl.DataFrame) -> pl.DataFrame:
     usable = pl.col("reason").is_null()
     first = pl.col("row").filter(usable).min().over("video_path")
@@ -275,7 +293,8 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
             f"{counts['fake']} labelled fake (labels seen: {seen}){_and_reasons(rows)}"
         )
     try:
-        _check_foldable(tuple(usable["label"]), tuple(usable["group"]), parameters.model_dump_json())
+        keys = ("label", "group", "corpus")
+        _check_foldable(*(tuple(usable[name]) for name in keys), parameters.model_dump_json())
     except TooFewGroupsError as error:
         raise ManifestError(
             f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
@@ -284,8 +303,11 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
 
 
 @lru_cache(maxsize=1)  # half a second a thousand videos; a run asks twice: before it starts and in its first node
-def _check_foldable(labels: tuple[str, ...], groups: tuple[str, ...], parameters: str) -> None:
-    check_foldable(pl.DataFrame({"label": labels, "group": groups}), SvmParameters.model_validate_json(parameters))
+def _check_foldable(
+    labels: tuple[str, ...], groups: tuple[str, ...], corpora: tuple[str, ...], parameters: str
+) -> None:
+    videos = pl.DataFrame({"label": labels, "group": groups, "corpus": corpora})
+    check_foldable(videos, SvmParameters.model_validate_json(parameters))
 
 
 def _and_reasons(rows: pl.DataFrame) -> str:

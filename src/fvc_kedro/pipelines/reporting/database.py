@@ -23,6 +23,7 @@ TABLES = (
     "folds",
     "grid_search",
     "oof_predictions",
+    "left_out_predictions",
     "cv_metrics",
     "thresholds",
     "method_predictions",
@@ -32,6 +33,8 @@ TABLES = (
     "learning_curve",
     "family_ablation",
     "family_importance",
+    "corpus_matrix",
+    "corpus_false_alarms",
     "slices",
     "mistakes",
 )

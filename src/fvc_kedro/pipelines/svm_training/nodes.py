@@ -12,12 +12,14 @@ import polars as pl
 
 from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
 from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.folds import leave_corpus_out
 from fvc_kedro.learning.metrics import classification_metrics, column_of_metric
 from fvc_kedro.learning.thresholds import choose_verdicts, threshold_rows
 from fvc_kedro.parameters import ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import KEY_COLUMNS, SEGMENT_COLUMNS, video_table
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
+    corpora_of,
     detector_of,
     draw_folds,
     experts_of,
@@ -168,9 +170,9 @@ def collect_cross_validation(
     fold_models : dict of str to VideoDetector
         Those of the first repeat, by ``fold_N``.
     oof_predictions : DataFrame
-        A row a video and repeat: video_id, label, group, repeat, ``fold`` in which it was tested, ``margin`` (towards
-        fake), ``probability`` of fake, ``predicted`` label, then the evidence of each expert, null where it abstains.
-        Sorted by repeat and video_id.
+        A row a video and repeat: video_id, label, group, corpus, repeat, ``fold`` in which it was tested, ``margin``
+        (towards fake), ``probability`` of fake, ``predicted`` label, then the evidence of each expert, null where it
+        abstains. Sorted by repeat and video_id.
     grid_search : DataFrame
         A row for each fold and grid point; fold and repeat are null for the search of the final detector.
 
@@ -202,13 +204,58 @@ def collect_cross_validation(
     return fold_models, predictions, pl.DataFrame(points, schema=GRID_SCHEMA)
 
 
-def finish_detector(detector_trials: TrialResults, oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> VideoDetector:
-    """Take the detector that was trained on all videos; its verdicts are chosen on out-of-fold scores."""
+def leave_corpora_out(training_table: pl.DataFrame, svm: dict[str, Any], execution: dict[str, Any]) -> TrialBatch:
+    """Ask for the detector of all corpora but one, for each of several corpora; for nothing where there is one.
+
+    Returns
+    -------
+    TrialBatch
+        A trial a corpus, about the corpus that is ``left_out``. They are those of the cross-validation where that
+        leaves one corpus out, and are then not done twice.
+    """
+    parameters = SvmParameters.model_validate(svm)
+    detector = detector_of(parameters, training_table.columns, len(training_table)).set_params(search_once=False)
+    rows, corpora = rows_of(training_table, detector.columns), corpora_of(training_table)
+    names = np.unique(corpora).tolist()
+    trials = [
+        Trial({"left_out": name}, rows, {number: leave_corpus_out(rows.groups, corpora, name)}, detector, True)
+        for number, name in enumerate(names, start=1)
+    ]
+    settings = ExecutionParameters.model_validate(execution).to_execution()
+    return TrialBatch(trials if len(names) > 1 else [], settings, "leaving out corpora")
+
+
+def collect_left_out(left_out_trials: TrialResults, oof_predictions: pl.DataFrame) -> pl.DataFrame:
+    """Lay out the scores of all videos by detectors that have seen nothing of their corpus.
+
+    Returns
+    -------
+    DataFrame
+        A row a video, as of ``oof_predictions`` without repeat and fold; empty where there is one corpus. A corpus
+        without which nothing could be trained is left out.
+    """
+    for about, reason in left_out_trials.failures:
+        logger.warning("No detector could be trained without the corpus %s: %s", about["left_out"], reason)
+    columns = oof_predictions.drop("repeat", "fold").columns
+    if left_out_trials.predictions.is_empty():
+        return oof_predictions.select(columns).clear()
+    return left_out_trials.predictions.with_columns(predicted_label()).select(columns).sort("video_id")
+
+
+def finish_detector(
+    detector_trials: TrialResults,
+    oof_predictions: pl.DataFrame,
+    left_out_predictions: pl.DataFrame,
+    svm: dict[str, Any],
+) -> VideoDetector:
+    """Take the detector that was trained on all videos; its verdicts are chosen as :func:`choose_thresholds` does."""
     rates = SvmParameters.model_validate(svm).verdict
     trained = next(by_fold[ALL_VIDEOS] for _, by_fold in detector_trials.models if ALL_VIDEOS in by_fold)
     detector = copy(trained)
     detector.verdicts_ = choose_verdicts(
-        *_scores(oof_predictions), rates.false_positive_rate, rates.false_negative_rate
+        **_scores(oof_predictions, left_out_predictions),
+        false_positive_rate=rates.false_positive_rate,
+        false_negative_rate=rates.false_negative_rate,
     )
     return detector
 
@@ -227,7 +274,8 @@ def evaluate_folds(
         for each metric, sorted.
     """
     chosen = {row["fold"]: row for row in grid_search.filter("chosen").iter_rows(named=True)}
-    n_videos = oof_predictions["video_id"].n_unique()
+    videos = oof_predictions.select("video_id", "group").unique()
+    n_videos = len(videos)
     fold_metrics: dict[str, dict[str, Any]] = {}
     rows = []
     for (repeat, fold), tested in oof_predictions.sort("fold").group_by("repeat", "fold", maintain_order=True):
@@ -236,7 +284,7 @@ def evaluate_folds(
             "fold": fold,
             "C": chosen[fold]["C"],
             "kernel": chosen[fold]["kernel"],
-            "n_train": n_videos - len(tested),
+            "n_train": n_videos - _n_kept_out(videos, tested),
             "n_test": len(tested),
         }
         metrics = classification_metrics(labels_of(tested), tested["probability"].to_numpy())
@@ -249,8 +297,18 @@ def evaluate_folds(
     return fold_metrics, pl.DataFrame(rows, schema=schema)
 
 
-def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.DataFrame:
+def _n_kept_out(videos: pl.DataFrame, tested: pl.DataFrame) -> int:
+    """Count the tested videos and those of their groups, which another corpus may have too."""
+    return videos.join(tested, on="group", how="semi").height
+
+
+def choose_thresholds(
+    oof_predictions: pl.DataFrame, left_out_predictions: pl.DataFrame, svm: dict[str, Any]
+) -> pl.DataFrame:
     """Choose, on out-of-fold scores, the threshold for each false positive rate asked for.
+
+    With several corpora, the scores are those of detectors that have seen nothing of the video's corpus, and the
+    thresholds hold in every corpus.
 
     Returns
     -------
@@ -258,13 +316,22 @@ def choose_thresholds(oof_predictions: pl.DataFrame, svm: dict[str, Any]) -> pl.
         A row a rate, as of :func:`fvc_kedro.learning.thresholds.threshold_rows`.
     """
     rates = sorted(SvmParameters.model_validate(svm).false_positive_rates)
-    return pl.DataFrame(threshold_rows(*_scores(oof_predictions), rates), schema=THRESHOLD_SCHEMA)
+    scores = _scores(oof_predictions, left_out_predictions)
+    return pl.DataFrame(threshold_rows(**scores, rates=rates), schema=THRESHOLD_SCHEMA)
 
 
-def _scores(predictions: pl.DataFrame) -> tuple[Any, Any, Any, Any]:
-    """Labels, probabilities, groups and folds of the first repeat.
+def _scores(oof_predictions: pl.DataFrame, left_out_predictions: pl.DataFrame) -> dict[str, Any]:
+    """Labels, probabilities, groups, folds and corpora that thresholds are chosen on.
 
     Thresholds are order statistics: the scores of one video in several repeats are not new videos.
     """
-    first = predictions.filter(repeat=1)
-    return labels_of(first), first["probability"].to_numpy(), groups_of(first), first["fold"].to_numpy()
+    several = left_out_predictions["corpus"].n_unique() > 1
+    scored = left_out_predictions if several else oof_predictions.filter(repeat=1)
+    corpora = corpora_of(scored)
+    return {
+        "y": labels_of(scored),
+        "probability": scored["probability"].to_numpy(),
+        "groups": groups_of(scored),
+        "folds": np.unique(corpora, return_inverse=True)[1] if several else scored["fold"].to_numpy(),
+        "corpora": corpora if several else None,
+    }

@@ -1,0 +1,197 @@
+"""Several corpora: what a detector of one is worth on another, which tell the label by metadata, and false alarms."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sklearn.base import clone
+
+from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
+from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.folds import Split, TooFewGroupsError
+from fvc_kedro.learning.resampling import draw_groups, judge_videos, share_with_interval
+from fvc_kedro.learning.rows import Rows
+from fvc_kedro.learning.thresholds import thresholds_of_other_folds
+from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA, metadata_detectors, metadata_table
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS
+from fvc_kedro.pipelines.training_rows import (
+    corpora_of,
+    draw_folds,
+    groups_of,
+    labels_of,
+    rows_of,
+    splits_of,
+    videos_of,
+)
+
+logger = logging.getLogger(__name__)
+
+ALL_OTHERS = "all others"  # in place of the corpus that a detector is trained on
+MATRIX_SCHEMA = {
+    "method": pl.String,
+    "trained_on": pl.String,
+    "tested_on": pl.String,
+    "n_real": pl.Int64,
+    "n_fake": pl.Int64,
+    "n_groups": pl.Int64,
+    "roc_auc": pl.Float64,
+    "roc_auc_low": pl.Float64,
+    "roc_auc_high": pl.Float64,
+    "mean_group_auc": pl.Float64,
+    "mean_group_auc_low": pl.Float64,
+    "mean_group_auc_high": pl.Float64,
+    "false_positive_rate": pl.Float64,
+    "true_positive_rate": pl.Float64,
+}
+FALSE_ALARM_SCHEMA = {
+    "corpus": pl.String,
+    "false_positive_rate": pl.Float64,
+    "threshold": pl.Float64,
+    "n_real": pl.Int64,
+    "n_groups": pl.Int64,
+    "measured_false_positive_rate": pl.Float64,
+    "measured_false_positive_rate_low": pl.Float64,
+    "measured_false_positive_rate_high": pl.Float64,
+    "measured_true_positive_rate": pl.Float64,
+}
+
+
+def plan_corpora(
+    training_table: pl.DataFrame,
+    corpus_index: pl.DataFrame,
+    svm_detector: VideoDetector,
+    svm: dict[str, Any],
+    execution: dict[str, Any],
+) -> TrialBatch:
+    """Ask for the detector of each of several corpora, tested on the others and cross-validated within it.
+
+    Metadata alone are cross-validated within each corpus too. Nothing is asked for where there is one corpus.
+
+    Returns
+    -------
+    TrialBatch
+        Trials about the ``method`` and the corpus that it is ``trained_on``.
+    """
+    parameters = SvmParameters.model_validate(svm)
+    facts = metadata_table(corpus_index, videos_of(training_table))
+    detectors = {DETECTOR: clone(svm_detector)} | metadata_detectors(svm_detector, facts)
+    tables = {method: training_table if method == DETECTOR else facts for method in detectors}
+    rows = {method: rows_of(tables[method], detector.columns) for method, detector in detectors.items()}
+    names = training_table["corpus"].unique().sort().to_list()
+    trials: list[Trial] = []
+    for name in names if len(names) > 1 else []:
+        about = {"method": DETECTOR, "trained_on": name}
+        to_others = {1: _from_one_to_others(rows[DETECTOR], name)}
+        trials.append(Trial(about, rows[DETECTOR], to_others, detectors[DETECTOR], keeps_models=True))
+        for method, detector in detectors.items():
+            splits = _within(tables[method], name, parameters)
+            if splits:
+                trials.append(Trial(about | {"method": method}, rows[method], splits, detector))
+    return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "corpora")
+
+
+def _from_one_to_others(rows: Rows, name: str) -> Split:
+    """Train on a corpus and test on the others, but for the groups that they share with it."""
+    own = rows.corpora == name
+    return np.flatnonzero(own), np.flatnonzero(~own & ~np.isin(rows.groups, rows.groups[own]))
+
+
+def _within(table: pl.DataFrame, name: str, parameters: SvmParameters) -> dict[int, Split]:
+    """Draw the folds of one corpus, once; none where it has too few groups."""
+    once = parameters.model_copy(update={"n_repeats": 1, "outer": "auto"})
+    places = np.flatnonzero(table["corpus"] == name)
+    own = table[places]
+    try:
+        splits = splits_of(own, draw_folds(videos_of(own), once), 1)
+    except TooFewGroupsError as error:
+        logger.warning("Nothing is cross-validated within the corpus %s: %s", name, error)
+        return {}
+    return {fold: (places[train], places[test]) for fold, (train, test) in splits.items()}
+
+
+def tabulate_corpora(
+    corpus_trials: TrialResults, left_out_predictions: pl.DataFrame, evaluation: dict[str, Any]
+) -> pl.DataFrame:
+    """Lay out what a detector of each corpus, and of all others, is worth on each.
+
+    Returns
+    -------
+    DataFrame
+        A row for each ``method``, corpus ``trained_on`` and ``tested_on``: the numbers of videos of each class and of
+        groups, the area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a bootstrap
+        over groups, and the shares of real and of fake videos called fake from a probability of one half on. Where the
+        two corpora are the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is
+        ``all others`` where the corpus tested alone is left out. Sorted, but the detector and ``all others`` first.
+        Empty where there is one corpus.
+    """
+    settings = EvaluationParameters.model_validate(evaluation)
+    for about, reason in corpus_trials.failures:
+        logger.warning("%s of the corpus %s cannot be trained: %s", about["method"], about["trained_on"], reason)
+    others = left_out_predictions.with_columns(method=pl.lit(DETECTOR), trained_on=pl.lit(ALL_OTHERS))
+    columns = ["method", "trained_on", *KEY_COLUMNS, "probability"]
+    found = [table.select(columns) for table in (others, corpus_trials.predictions) if len(table)]
+    rows = [
+        (*key, *_judge(part, settings))
+        for table in found
+        for key, part in table.sort("trained_on", "corpus", "video_id").group_by(
+            "method", "trained_on", "corpus", maintain_order=True
+        )
+    ]
+    table = pl.DataFrame(rows, schema=MATRIX_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
+    order = pl.Enum([DETECTOR, *METADATA])
+    is_other = pl.col("trained_on") != ALL_OTHERS
+    return table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on")
+
+
+def _judge(videos: pl.DataFrame, settings: EvaluationParameters) -> tuple[Any, ...]:
+    y, groups, probability = labels_of(videos), groups_of(videos), videos["probability"].to_numpy()
+    n_groups = np.unique(groups).size
+    counts = draw_groups(n_groups, settings.n_bootstrap, settings.seed)
+    figures = judge_videos(y, probability, groups, counts).figures()
+    called = (probability >= 0.5).astype(np.float64)
+    rates = [share_with_interval(called, y == label, groups, counts)[0] for label in (0, 1)]
+    counted = (int(np.sum(y == 0)), int(np.sum(y == 1)), n_groups)
+    return *counted, *figures["roc_auc"], *figures["mean_group_auc"], *rates
+
+
+def measure_false_alarms(
+    left_out_predictions: pl.DataFrame, svm: dict[str, Any], evaluation: dict[str, Any]
+) -> pl.DataFrame:
+    """State the false alarms on each corpus, by detectors and thresholds that have seen nothing of it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each corpus and false positive rate aimed at: the ``threshold``, chosen on the other corpora (null
+        where these have too few groups), the numbers of real videos and of their groups, and the shares of real
+        videos, with its 95 % interval by a bootstrap over groups, and of fake ones that reach it. Sorted. Empty where
+        there are fewer than two corpora.
+    """
+    settings, training = EvaluationParameters.model_validate(evaluation), SvmParameters.model_validate(svm)
+    y, groups, corpora = (
+        labels_of(left_out_predictions),
+        groups_of(left_out_predictions),
+        corpora_of(left_out_predictions),
+    )
+    probability = left_out_predictions["probability"].to_numpy()
+    names, numbers = np.unique(corpora, return_inverse=True)
+    rows = []
+    for name in names if names.size > 1 else []:
+        tested = corpora == name
+        of_real = groups[tested & (y == 0)]
+        counts = draw_groups(np.unique(groups[tested]).size, settings.n_bootstrap, settings.seed)
+        for rate in sorted(training.false_positive_rates):
+            chosen = thresholds_of_other_folds(y, probability, groups, numbers, rate, corpora)[tested]
+            called = (probability[tested] >= chosen).astype(np.float64)
+            false_alarms = share_with_interval(called, y[tested] == 0, groups[tested], counts)
+            hits = share_with_interval(called, y[tested] == 1, groups[tested], counts)[0]
+            known = bool(np.isfinite(chosen[0]))
+            measured = (*false_alarms, hits) if known else (None,) * 4
+            threshold = float(chosen[0]) if known else None
+            rows.append((str(name), rate, threshold, len(of_real), np.unique(of_real).size, *measured))
+    table = pl.DataFrame(rows, schema=FALSE_ALARM_SCHEMA, orient="row")
+    return table.with_columns(pl.col(pl.Float64).fill_nan(None))
