@@ -160,6 +160,11 @@ def _metrics(summary: Mapping[str, Any]) -> list[str]:
         f"  in groups {_number(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
         f"  p-value   {_number(summary['roc_auc_p_value'])}   ({test})",
         f"  metadata  {_number(summary['metadata_roc_auc'])}   (best AUC without looking at a pixel)",
+        *(
+            [f"  left out  {_number(left_out)}   (mean AUC over {summary['n_corpora']:.0f} corpora, each left out)"]
+            if (left_out := summary["left_out_corpora_roc_auc"]) is not None
+            else []
+        ),
         f"  F1        {_number(summary['f1_score'])}   (always fake: {_number(summary['f1_always_fake'])})",
         f"  accuracy  {_number(summary['accuracy'])}",
         *warnings,

@@ -115,6 +115,7 @@ def create_pipeline() -> Pipeline:
                     "permutation_test",
                     "cv_metrics",
                     "folds",
+                    "corpus_matrix",
                     "rejected_videos",
                     "failed_videos",
                     "params:svm",

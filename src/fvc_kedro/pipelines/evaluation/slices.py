@@ -57,6 +57,7 @@ MISTAKE_SCHEMA: Mapping[Any, Any] = {
     "video_path": pl.String,
     "label": pl.String,
     "group": pl.String,
+    "corpus": pl.String,
     "platform": pl.String,
     "manipulation": pl.String,
     "probability": pl.Float64,
@@ -68,8 +69,8 @@ def slice_results(
 ) -> pl.DataFrame:
     """Judge the detector on parts of the corpus.
 
-    Slices are by platform, manipulation (the videos so manipulated beside all real ones), lines of the picture (of its
-    shorter side), bits a pixel and duration.
+    Slices are by corpus (where there are several), platform, manipulation (the videos so manipulated beside all real
+    ones), lines of the picture (of its shorter side), bits a pixel and duration.
 
     Returns
     -------
@@ -98,11 +99,12 @@ def slice_results(
 
 def _slices(videos: pl.DataFrame, corpus_index: pl.DataFrame) -> dict[str, pl.Series]:
     """Name of the slice of each video, null where it is in none."""
-    facts = videos.join(corpus_index.drop("label", "group"), on="video_id", how="left", maintain_order="left")
+    facts = videos.join(corpus_index.drop("label", "group", "corpus"), on="video_id", how="left", maintain_order="left")
     lines = facts.select(pl.min_horizontal("width", "height")).to_series()
     bits = facts.select(pl.col("bitrate") / (pl.col("width") * pl.col("height") * pl.col("fps"))).to_series()
     manipulated = facts.select(pl.when(pl.col("label") == "fake").then(stated("manipulation"))).to_series()
-    return {
+    several = {"corpus": facts["corpus"]} if facts["corpus"].n_unique() > 1 else {}
+    return several | {
         "platform": facts.select(stated("platform")).to_series(),
         "manipulation": manipulated,
         "resolution": _classed(lines, _CLASSES["resolution"]),
@@ -144,8 +146,8 @@ def find_mistakes(oof_predictions: pl.DataFrame, corpus_index: pl.DataFrame) -> 
     Returns
     -------
     DataFrame
-        The most confident mistake first: ``rank`` from 1, video_id, video_path, label, group, platform, manipulation,
-        mean ``probability`` of fake.
+        The most confident mistake first: ``rank`` from 1, video_id, video_path, label, group, corpus, platform,
+        manipulation, mean ``probability`` of fake.
     """
     about = corpus_index.select("video_id", "video_path", "platform", "manipulation")
     return (

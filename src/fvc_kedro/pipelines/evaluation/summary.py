@@ -9,6 +9,7 @@ import polars as pl
 from fvc_kedro.learning.resampling import permutation_p_value
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
+from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
 
 _LEAST_SHORTCUT = 0.55  # AUC from which on, if surely above .5, metadata are said to tell something
 
@@ -18,6 +19,7 @@ def summarise_evaluation(
     permutation_test: pl.DataFrame,
     cv_metrics: pl.DataFrame,
     folds: pl.DataFrame,
+    corpus_matrix: pl.DataFrame,
     rejected_videos: pl.DataFrame,
     failed_videos: pl.DataFrame,
     svm: dict[str, Any],
@@ -33,6 +35,7 @@ def summarise_evaluation(
         (``…_permuted_mean``), both of the first repeat (``…_first_repeat``); the best that metadata alone reach
         and whether that tells something (``metadata_tell``) or separates the classes (``metadata_separate``);
         whether the groups are few (``few_groups``) and the search is optimistic (``searched_on_test_videos``);
+        the mean over the corpora of the area under the ROC curve on each left out (``left_out_corpora_roc_auc``);
         what :func:`summarise_folds` gives, whose spread is no interval; counts. Yes is 1 and no is
         0, None what could not be computed.
     """
@@ -56,6 +59,8 @@ def summarise_evaluation(
         "searched_on_test_videos": float(training.search.mode == "global"),
         "n_videos": float(folds["video_id"].n_unique()),
         "n_groups": float(n_groups),
+        "n_corpora": float(folds["corpus"].n_unique()),
+        "left_out_corpora_roc_auc": _number(corpus_matrix.filter(trained_on=ALL_OTHERS)["roc_auc"].mean()),
         "n_rejected": float(len(rejected_videos)),
         "n_failed": float(len(failed_videos)),
     }
@@ -89,22 +94,47 @@ def summarise_folds(cv_metrics: pl.DataFrame) -> dict[str, float | None]:
 
 
 def _best_of_metadata(comparison: pl.DataFrame, shortcut_auc: float) -> dict[str, float | None]:
-    """Find the best that metadata reach, pooled or within groups, and whether that separates the classes.
-
-    Where it does, the best is one of the figures that bear it out, not a higher one that may be chance.
-    """
-    found = comparison.filter(
-        pl.col("method").is_in(METADATA), pl.col("metric").is_in(["roc_auc", "mean_group_auc"])
-    ).drop_nulls("value")
+    """Find the best that metadata reach, pooled or within groups, and whether that separates the classes."""
+    found = comparison.filter(pl.col("method").is_in(METADATA), pl.col("metric").is_in(["roc_auc", "mean_group_auc"]))
     names = ("metadata_roc_auc", "metadata_roc_auc_low", "metadata_roc_auc_high", "metadata_tell", "metadata_separate")
+    finding = _strongest(found.select("value", "low", "high"), shortcut_auc)
+    return dict(zip(names, finding, strict=True)) if finding else dict.fromkeys(names)
+
+
+def metadata_finding(
+    corpus_matrix: pl.DataFrame, shortcut_auc: float
+) -> tuple[float, float, float, float, float] | None:
+    """Find the best that metadata reach within a corpus, and whether that separates the classes.
+
+    Parameters
+    ----------
+    corpus_matrix : DataFrame
+        Its rows of metadata on one corpus.
+    shortcut_auc : float
+        Area under the ROC curve from which on, if surely above one half, metadata are said to separate the classes.
+
+    Returns
+    -------
+    tuple of (value, low, high, tell, separate) or None
+        None where there is no figure. Yes is 1 and no is 0.
+    """
+    figures = [
+        corpus_matrix.select(value=name, low=f"{name}_low", high=f"{name}_high")
+        for name in ("roc_auc", "mean_group_auc")
+    ]
+    return _strongest(pl.concat(figures), shortcut_auc)
+
+
+def _strongest(figures: pl.DataFrame, shortcut_auc: float) -> tuple[float, float, float, float, float] | None:
+    """Choose the best figure: where metadata tell or separate, one that bears it out, not a higher one by chance."""
+    found = figures.drop_nulls("value")
     if found.is_empty():
-        return dict.fromkeys(names)
+        return None
     tell = found.filter(pl.col("value") >= _LEAST_SHORTCUT, pl.col("low") > 0.5)
     separate = tell.filter(pl.col("value") >= shortcut_auc)
     bearing = next(table for table in (separate, tell, found) if not table.is_empty())
-    best = bearing.sort("value").row(-1, named=True)
-    figures = (best["value"], best["low"], best["high"], float(not tell.is_empty()), float(not separate.is_empty()))
-    return dict(zip(names, figures, strict=True))
+    value, low, high = bearing.sort("value").row(-1)
+    return value, low, high, float(not tell.is_empty()), float(not separate.is_empty())
 
 
 def _number(value: Any) -> float | None:

@@ -17,6 +17,7 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import CLASSES
 from fvc_kedro.parameters import ReportingParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
+from fvc_kedro.pipelines.reporting.corpus_plots import plot_corpus_matrix
 from fvc_kedro.pipelines.reporting.style import (
     FAKE,
     MUTED,
@@ -435,6 +436,12 @@ PLOTS = {
         plot_grid,
         ["grid_search"],
         "Mean AUC of each point of the grid in the searches of all folds, and how often it was chosen.",
+    ),
+    "corpus_matrix_plot": Plot(
+        plot_corpus_matrix,
+        ["corpus_matrix"],
+        "AUC of the detector of each corpus on the others; on the diagonal, cross-validated within the corpus. In bold, "
+        "that of all corpora but the one that is tested.",
     ),
     "slices_plot": Plot(plot_slices, ["slices"], "AUC by slice; small slices in grey."),
     "mistake_thumbnails_plot": Plot(

@@ -16,6 +16,8 @@ from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.lineage import Lineage
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
+from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
+from fvc_kedro.pipelines.evaluation.summary import metadata_finding
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.reporting.style import POOLED, WITHIN, shown
 from fvc_kedro.pipelines.training_rows import stated
@@ -112,6 +114,7 @@ def write_report(
     evaluation = EvaluationParameters.model_validate(parameters["evaluation"])
     reporting = ReportingParameters.model_validate(parameters["reporting"])
     corpus = _corpus(tables)
+    corpora = _corpora(tables, evaluation.shortcut_auc)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "figure": figure_text,
@@ -127,6 +130,7 @@ def write_report(
         plots={name: "data:image/png;base64," + b64encode(picture).decode() for name, picture in plots.items()},
         captions={name: plot.caption for name, plot in PLOTS.items()},
         corpus=corpus,
+        corpora=corpora,
         headline=_headline(summary),
         comparison=_comparison(tables["method_comparison"], tables["method_tests"]),
         titles=TITLES,
@@ -225,6 +229,7 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         ]
     )
     return {
+        "names": _counts(used, "corpus"),
         "n_groups": used["group"].n_unique(),
         "labels": used.group_by("label").agg(n=pl.len(), n_groups=pl.col("group").n_unique()).sort("label").to_dicts(),
         "mixed_groups": int((used.group_by("group").agg(pl.col("label").n_unique())["label"] == 2).sum()),
@@ -246,6 +251,33 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         .agg(n=pl.len())
         .sort("n", "stage", "reason", descending=[True, False, False])
         .to_dicts(),
+    }
+
+
+def _corpora(tables: Mapping[str, pl.DataFrame], shortcut_auc: float) -> dict[str, Any] | None:
+    """Gather what several corpora tell of one another; None where there is one."""
+    matrix = tables["corpus_matrix"]
+    if matrix.is_empty():
+        return None
+    own = matrix.filter(method=DETECTOR)
+    within = {row["tested_on"]: row for row in own.filter(pl.col("trained_on") == pl.col("tested_on")).to_dicts()}
+    rows = []
+    for row in own.filter(trained_on=ALL_OTHERS).to_dicts():
+        metadata = matrix.filter(pl.col("method") != DETECTOR, tested_on=row["tested_on"])
+        rows.append(
+            row | {"within": within.get(row["tested_on"]), "metadata": metadata_finding(metadata, shortcut_auc)}
+        )
+    false_alarms = tables["corpus_false_alarms"].to_dicts()
+    return {
+        "rows": rows,
+        "mean_roc_auc": own.filter(trained_on=ALL_OTHERS)["roc_auc"].mean(),
+        "false_alarms": false_alarms,
+        "n_above_twice": sum(
+            row["measured_false_positive_rate"] > 2 * row["false_positive_rate"]
+            for row in false_alarms
+            if row["measured_false_positive_rate"] is not None
+        ),
+        "n_measured": sum(row["measured_false_positive_rate"] is not None for row in false_alarms),
     }
 
 
@@ -294,6 +326,8 @@ REPORT_TABLES = (
     "family_importance",
     "slices",
     "mistakes",
+    "corpus_matrix",
+    "corpus_false_alarms",
 )
 
 

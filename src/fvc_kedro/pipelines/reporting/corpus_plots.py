@@ -1,0 +1,42 @@
+"""What a detector of each corpus is worth on the others, drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
+from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
+from fvc_kedro.pipelines.reporting.style import MUTED, POOLED, WITHIN, new_axes, shortened
+
+_NAME_LENGTH = 22  # characters beside the axes
+
+
+def plot_corpus_matrix(corpus_matrix: pl.DataFrame) -> Figure:
+    """Draw the area under the ROC curve on each corpus of the detectors of each, pooled and within groups."""
+    own = corpus_matrix.filter(method=DETECTOR)
+    if own.is_empty():
+        return new_axes("One corpus", "", "", size=(4.0, 1.0))[0]
+    tested = own["tested_on"].unique().sort().to_list()
+    trained = own["trained_on"].unique(maintain_order=True).to_list()
+    size = (2.6 + 1.7 * len(tested), 1.6 + 0.5 * len(trained))
+    figure = Figure(figsize=size, layout="constrained")
+    for axes, (metric, title) in zip(
+        figure.subplots(1, 2, sharey=True), {"roc_auc": POOLED, "mean_group_auc": WITHIN}.items(), strict=True
+    ):
+        image = np.full((len(trained), len(tested)), np.nan)
+        for row in own.iter_rows(named=True):
+            image[trained.index(row["trained_on"]), tested.index(row["tested_on"])] = row[metric] or np.nan
+        axes.imshow(image, cmap="RdBu_r", vmin=0, vmax=1, aspect="auto")
+        for (row, column), value in np.ndenumerate(image):
+            colour = "white" if abs(value - 0.5) > 0.3 else "black"
+            text = "-" if np.isnan(value) else f"{value:.2f}"
+            weight = "bold" if trained[row] == ALL_OTHERS else "normal"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
+        axes.set_xticks(range(len(tested)), [shortened(name, _NAME_LENGTH) for name in tested], rotation=35, ha="right")
+        axes.set_yticks(range(len(trained)), [shortened(name, _NAME_LENGTH) for name in trained])
+        axes.set(title=title, xlabel="tested on", facecolor=MUTED)
+        axes.grid(visible=False)
+    figure.axes[0].set_ylabel("trained on")
+    return figure
