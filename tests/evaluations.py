@@ -14,7 +14,9 @@ from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.ingestion.nodes import INDEX_SCHEMA
 from fvc_kedro.pipelines.svm_training.nodes import (
     collect_cross_validation,
+    collect_left_out,
     finish_detector,
+    leave_corpora_out,
     make_folds,
     plan_cross_validation,
 )
@@ -44,6 +46,7 @@ def key_table(n_groups=12, a_group=4, pure=False):
             "video_id": [f"v{number:03d}" for number in range(n_videos)],
             "label": np.where(fake == 1, "fake", "real"),
             "group": np.repeat([f"g{number:02d}" for number in range(n_groups)], a_group),
+            "corpus": "one",
         }
     )
 
@@ -90,6 +93,7 @@ class Trained(NamedTuple):
     predictions: pl.DataFrame
     grid: pl.DataFrame
     detector: VideoDetector
+    left_out: pl.DataFrame
 
     @property
     def loaders(self) -> dict[str, Any]:
@@ -101,7 +105,9 @@ def train(table, svm=SVM):
     folds = make_folds(table, svm)
     trials = results_of(plan_cross_validation(table, folds, svm, SERIAL))
     models, predictions, grid = collect_cross_validation(trials)
-    return Trained(table, folds, trials, models, predictions, grid, finish_detector(trials, predictions, svm))
+    left_out = collect_left_out(results_of(leave_corpora_out(table, svm, SERIAL)), predictions)
+    detector = finish_detector(trials, predictions, left_out, svm)
+    return Trained(table, folds, trials, models, predictions, grid, detector, left_out)
 
 
 def index_of(keys, **columns):

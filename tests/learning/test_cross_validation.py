@@ -93,7 +93,8 @@ def test_every_video_is_scored_once_in_alphabetical_order():
     splits = folds_of(rows, 4)
     model = detector(rows, linear(), experts={"whole": ["f0", "f1"], "face": ["face"]})
     predictions, models = cross_validate(rows, splits, model)
-    assert predictions.columns == ["video_id", "label", "group", "fold", "margin", "probability", "whole", "face"]
+    keys = ["video_id", "label", "group", "corpus", "fold"]
+    assert predictions.columns == [*keys, "margin", "probability", "whole", "face"]
     assert predictions["video_id"].to_list() == sorted(set(rows.videos))
     assert predictions["probability"].is_between(0, 1, closed="none").all()
     assert 0 < predictions["face"].null_count() < len(predictions)

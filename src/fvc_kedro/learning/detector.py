@@ -220,10 +220,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
                 seen, unseen = train[present[train]], test[present[test]]
                 if len(unseen) == 0 or np.unique(rows.y[seen]).size < 2:
                     continue
-                known = rows.take(seen)
-                weights = balanced_weights(known.y, known.videos, known.corpora)
+                corpora = rows.corpora_of(seen)
+                weights = balanced_weights(rows.y[seen], rows.videos[seen], corpora)
                 preprocessing, prepared = fit_preprocessing(
-                    values[seen], known.y, weights, self.shrinkage, known.corpora
+                    values[seen], rows.y[seen], weights, self.shrinkage, corpora
                 )
                 prepared_unseen = preprocessing.transform(values[unseen])
                 if not prepared.any():  # all columns are constant: a classifier would answer at random
@@ -237,10 +237,9 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _fit_expert(self, rows: Rows, columns: Sequence[str]) -> Pipeline | None:
         values = _values(rows.features, columns)
         present = _is_present(values)
-        known = rows.take(np.flatnonzero(present))
-        y = known.y
-        weights = balanced_weights(y, known.videos, known.corpora)
-        preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage, known.corpora)
+        y, corpora = rows.y[present], rows.corpora_of(present)
+        weights = balanced_weights(y, rows.videos[present], corpora)
+        preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage, corpora)
         if not prepared.any():  # all columns are constant
             return None
         return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
@@ -302,7 +301,7 @@ def _weights_of_videos(rows: Rows) -> NDArray[np.float64] | None:
     if rows.corpora is None:
         return None
     first = first_rows(rows.videos)
-    return balanced_weights(rows.y[first], rows.videos[first], rows.corpora[first])
+    return balanced_weights(rows.y[first], rows.videos[first], rows.corpora_of(first))
 
 
 def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:

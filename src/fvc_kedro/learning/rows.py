@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -40,8 +41,11 @@ class Rows:
 
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """Return the rows of the given numbers."""
-        corpora = None if self.corpora is None else self.corpora[rows]
-        return Rows(self.features[rows], self.y[rows], self.groups[rows], self.videos[rows], corpora)
+        return Rows(self.features[rows], self.y[rows], self.groups[rows], self.videos[rows], self.corpora_of(rows))
+
+    def corpora_of(self, rows: NDArray[Any]) -> NDArray[np.str_] | None:
+        """Return the corpora of some rows, given by number or by a mask; None where all are of one."""
+        return None if self.corpora is None else self.corpora[rows]
 
     def prevalence(self) -> float:
         """Share of fakes among the videos."""

@@ -440,8 +440,8 @@ PLOTS = {
     "corpus_matrix_plot": Plot(
         plot_corpus_matrix,
         ["corpus_matrix"],
-        "AUC of the detector of each corpus on the others; on the diagonal, cross-validated within the corpus. In bold, "
-        "that of all corpora but the one that is tested.",
+        "AUC of the detector of each corpus on the others; on the diagonal, cross-validated within it. In bold, "
+        "that of all corpora but the one tested.",
     ),
     "slices_plot": Plot(plot_slices, ["slices"], "AUC by slice; small slices in grey."),
     "mistake_thumbnails_plot": Plot(
