@@ -122,3 +122,18 @@ def test_where_all_experts_always_abstain_the_odds_are_those_of_the_prevalence()
         warnings.simplefilter("error")
         fusion = fit_fusion(np.full((len(y), 3), np.nan), y)
     assert expit(fusion.intercept) == pytest.approx(0.25)
+
+
+def test_weights_count_as_copies_do():
+    generator = np.random.default_rng(0)
+    y = np.tile([0, 1], 40)
+    margins = generator.normal(size=80) + y
+    weights = np.where(np.arange(80) < 40, 1.0, 3.0)
+    slope, intercept = rising_sigmoid(margins, y, weights)
+    copies = np.repeat(np.arange(80), weights.astype(int))
+    assert (slope, intercept) == pytest.approx(rising_sigmoid(margins[copies], y[copies]), rel=1e-3)
+    flat = rising_sigmoid(np.zeros(80), y, np.where(y == 1, 3.0, 1.0))
+    assert flat[1] == pytest.approx(np.log(3))
+    columns = np.column_stack([margins, np.where(np.arange(80) % 4 < 2, margins, np.nan)])
+    weighted, copied = fit_fusion(columns, y, weights), fit_fusion(columns[copies], y[copies])
+    np.testing.assert_allclose(weighted.evidence(columns), copied.evidence(columns), rtol=2e-3, atol=1e-3)

@@ -88,3 +88,43 @@ def test_fewer_rows_of_either_class_than_folds_are_too_few_groups():
         grouped_folds(y, groups, 3, 0)
     y, groups = np.tile([0, 1], 3), np.array(list("abcdef"))
     assert grouped_sample(y, groups, 0.2, 1, 0).tolist() == list(range(6))
+
+
+def in_corpora(n_groups=18):
+    y, groups = corpus(n_groups)
+    return y, groups, np.array(list("abc"))[np.arange(len(y)) * 3 // len(y)]
+
+
+def test_each_corpus_in_turn_is_left_out_with_its_groups():
+    y, groups, corpora = in_corpora()
+    groups[corpora == "b"] = np.where(groups[corpora == "b"] == "g06", "g00", groups[corpora == "b"])
+    (splits,) = outer_folds(y, groups, "leave_one_corpus_out", 5, 3, 0, corpora)
+    assert [set(corpora[test]) for _, test in splits] == [{"a"}, {"b"}, {"c"}]
+    for train, test in splits:
+        assert not set(corpora[train]) & set(corpora[test])
+        assert not set(groups[train]) & set(groups[test])
+    kept_out = [len(y) - len(train) - len(test) for train, test in splits]
+    assert kept_out == [4, 4, 0]  # the videos of the group that a and b share
+
+
+def test_one_corpus_cannot_be_left_out():
+    y, groups, corpora = in_corpora()
+    with pytest.raises(TooFewGroupsError, match=r"at least 2 corpora, there is \['a'\]"):
+        outer_folds(y, groups, "leave_one_corpus_out", 5, 1, 0, np.full(len(y), "a"))
+    y[corpora != "c"] = 0
+    with pytest.raises(TooFewGroupsError, match="without the corpus 'c'"):
+        outer_folds(y, groups, "leave_one_corpus_out", 5, 1, 0, corpora)
+
+
+def test_stratified_folds_have_their_share_of_every_corpus():
+    y, groups, corpora = in_corpora(45)
+    for repeat in outer_folds(y, groups, "stratified_groups", 5, 2, 0, corpora):
+        assert_complete_and_grouped(repeat, y, groups)
+        for _, test in repeat:
+            assert {name: int(np.sum(corpora[test] == name)) for name in "abc"} == dict.fromkeys("abc", 12)
+
+
+def test_corpora_smaller_than_the_number_of_folds_do_not_stop_the_drawing():
+    y, groups = corpus(5, a_group=2)
+    (splits,) = outer_folds(y, groups, "stratified_groups", 5, 1, 0, groups)
+    assert_complete_and_grouped(splits, y, groups)

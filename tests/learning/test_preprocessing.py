@@ -240,3 +240,19 @@ def test_columns_that_are_all_constant_leave_nothing():
             WithinClassWhitening().fit(np.zeros(shape), np.arange(shape[0]) % 2).transform(np.ones((2, shape[1])))
         )
         assert np.isfinite(whitened).all()
+
+
+def test_what_differs_between_corpora_is_no_variance_within_classes():
+    """Corpora that lie apart in a column are whitened as if they lay together."""
+    generator = np.random.default_rng(0)
+    y, corpora = np.tile([0, 1], 60), np.repeat(["a", "b"], 60)
+    values = generator.normal(size=(120, 3)) + y[:, None]
+    apart = values + np.where(corpora == "b", 9.0, 0.0)[:, None] * [1, 0, 0]
+    fitted = WithinClassWhitening(0.3).fit(apart, y, corpora=corpora)
+    shifts = np.array([[apart[(y == label) & (corpora == name)].mean(axis=0) for name in "ab"] for label in (0, 1)])
+    moved = apart - shifts[y, np.where(corpora == "b", 1, 0)]
+    expected = moved.T @ moved / len(y)
+    shrunk = 0.7 * expected + 0.3 * np.trace(expected) / 3 * np.eye(3)
+    np.testing.assert_allclose(fitted.whitening_ @ fitted.whitening_.T, np.linalg.inv(shrunk), rtol=1e-8)
+    pooled = WithinClassWhitening(0.3).fit(apart, y)
+    assert np.linalg.norm(pooled.whitening_[0]) < np.linalg.norm(fitted.whitening_[0]) / 2

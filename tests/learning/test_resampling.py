@@ -332,3 +332,20 @@ def test_p_values_are_uniform_where_nothing_is_to_be_found():
     p_values = [permutation_p_value(draw[0], draw[1:].tolist()) for draw in draws]
     for level in (0.05, 0.1, 0.25, 0.5, 0.75):
         assert np.mean(np.array(p_values) <= level) == pytest.approx(level, abs=0.035)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=30), st.integers(0, 99))
+def test_permuted_labels_stay_in_their_corpus(videos, seed):
+    y, groups = (np.array(column) for column in zip(*videos, strict=True))
+    corpora = np.where(groups < 5, "a", "b")
+    pure = np.array([np.unique(y[groups == name]).size == 1 for name in groups])
+    permuted = permute_labels(y, groups.astype(str), seed, corpora)
+    for name in "ab":
+        own = (corpora == name) & pure
+        before, after = (
+            [values[own & (groups == group)][0] for group in np.unique(groups[own])] for values in (y, permuted)
+        )
+        assert sum(before) == sum(after)
+        mixed = (corpora == name) & ~pure
+        assert y[mixed].sum() == permuted[mixed].sum()

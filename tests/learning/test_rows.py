@@ -63,3 +63,19 @@ def test_rows_are_taken_with_all_that_belongs_to_them():
 def test_prevalence_counts_videos_not_segments():
     rows = corpus().take(np.array([0, 1, 1, 1, 2, 4]))
     assert rows.prevalence() == 0.25
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1), st.integers(0, 9)), min_size=1, max_size=30))
+def test_every_corpus_counts_the_same_in_each_class_that_it_has(rows):
+    corpora, y, videos = (np.array(column) for column in zip(*rows, strict=True))
+    videos = np.char.add(np.char.add(corpora, y.astype(str)), videos.astype(str))
+    weights = balanced_weights(y, videos, corpora)
+    for label in np.unique(y):
+        totals = [weights[(y == label) & (corpora == name)].sum() for name in np.unique(corpora[y == label])]
+        np.testing.assert_allclose(totals, totals[0])
+        assert weights[y == label].mean() == pytest.approx(1)
+        for name in np.unique(corpora[y == label]):
+            own = (y == label) & (corpora == name)
+            of_videos = [weights[own & (videos == video)].sum() for video in np.unique(videos[own])]
+            np.testing.assert_allclose(of_videos, of_videos[0])

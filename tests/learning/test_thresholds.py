@@ -186,3 +186,52 @@ def test_a_laxer_rate_has_a_lower_threshold_and_finds_more():
         assert stricter["threshold"] > laxer["threshold"]
         assert stricter["measured_true_positive_rate"] <= laxer["measured_true_positive_rate"]
         assert stricter["measured_false_positive_rate"] <= laxer["measured_false_positive_rate"]
+
+
+def test_the_threshold_of_several_corpora_is_the_highest_of_theirs():
+    generator = np.random.default_rng(0)
+    corpora, groups = np.repeat(list("abc"), 40), np.arange(120).astype(str)
+    scores = generator.random(120) * np.repeat([0.4, 0.9, 0.6], 40)
+    each = [tampered_threshold(scores[corpora == name], groups[corpora == name], 0.1) for name in "abc"]
+    assert tampered_threshold(scores, groups, 0.1, corpora) == max(each) == each[1]
+    assert tampered_threshold(scores, groups, 0.1, np.full(120, "a")) == tampered_threshold(scores, groups, 0.1)
+    mirrored = authentic_threshold(1 - scores, groups, 0.1, corpora)
+    assert mirrored == pytest.approx(1 - max(each), abs=1e-12)
+
+
+def test_a_corpus_of_too_few_groups_counts_with_its_highest_score():
+    scores = np.concatenate([np.linspace(0, 0.5, 20), [0.8, 0.2]])
+    corpora, groups = np.repeat(["large", "small"], [20, 2]), np.arange(22).astype(str)
+    assert tampered_threshold(scores, groups, 0.1, corpora) == np.nextafter(0.8, 1)
+    assert tampered_threshold(scores[-2:], groups[-2:], 0.1, corpora[-2:]) == np.inf
+    assert tampered_threshold(scores[:8], groups[:8], 0.1, np.repeat(list("ab"), 4)) == np.inf  # it takes nine groups
+
+
+def test_a_new_corpus_needs_a_higher_threshold_as_seldom_as_promised():
+    """Of K corpora and a new one, each is as likely to need the highest; the threshold holds in the rest."""
+    generator, needs_more = np.random.default_rng(3), 0
+    corpora, groups = np.repeat(np.arange(4), 30).astype(str), np.arange(120).astype(str)
+    for _ in range(2_000):
+        levels = generator.normal(size=5)
+        scores = generator.normal(np.repeat(levels[:4], 30), 1)
+        threshold = tampered_threshold(scores, groups, 0.1, corpora)
+        needs_more += np.mean(generator.normal(levels[4], 1, 4_000) >= threshold) > 0.1
+    assert needs_more / 2_000 <= 1 / 5 + 3 * np.sqrt(0.16 / 2_000)
+    assert needs_more / 2_000 >= 0.05
+
+
+def test_thresholds_of_several_corpora_are_measured_on_the_corpora_left_out():
+    y, corpora = np.tile([0, 1], 90), np.repeat(list("abc"), 60)
+    p = np.random.default_rng(0).random(180) * 0.5 + 0.4 * y + np.repeat([0.0, 0.1, 0.0], 60)
+    folds = np.repeat([1, 2, 3], 60)
+    (row,) = threshold_rows(y, p, alone(y), folds, [0.1], corpora)
+    chosen = [
+        tampered_threshold(
+            *(values[(folds != fold) & (y == 0)] for values in (p, alone(y))), 0.1, corpora[(folds != fold) & (y == 0)]
+        )
+        for fold in (1, 2, 3)
+    ]
+    called = p >= np.repeat(chosen, 60)
+    assert row["measured_false_positive_rate"] == pytest.approx(called[y == 0].mean())
+    verdicts = choose_verdicts(y, p, alone(y), folds, 0.1, 0.1, corpora)
+    assert verdicts.measured_false_positive_rate <= row["measured_false_positive_rate"]

@@ -123,8 +123,8 @@ def report(
     permuted = permutations() if permuted is None else permuted
     inputs = tables(keys) | {"method_comparison": compared} | changes
     assert set(inputs) == set(REPORT_TABLES)
-    lost = (inputs["rejected_videos"], inputs["failed_videos"])
-    summary = summarise_evaluation(compared, permuted, inputs["cv_metrics"], inputs["folds"], *lost, svm, evaluation)
+    judged = [inputs[name] for name in ("cv_metrics", "folds", "corpus_matrix", "rejected_videos", "failed_videos")]
+    summary = summarise_evaluation(compared, permuted, *judged, svm, evaluation)
     plots = {name: b"\x89PNG" + name.encode() for name in PLOTS}
     return write_report(
         inputs, summary, detector, plots, PARAMETER_GROUPS | {"svm": svm, "evaluation": evaluation}, lineage

@@ -40,6 +40,7 @@ def features(n_groups=20, a_group=6, separation=1.0, seed=0):
             "video_id": [f"v{number:04d}" for number in range(len(labels))],
             "label": labels,
             "group": np.repeat([f"g{number}" for number in range(n_groups)], a_group),
+            "corpus": "one",
             **{name: values[:, number] for number, name in enumerate(NAMES)},
         }
     )
@@ -196,13 +197,13 @@ def test_thresholds_are_chosen_on_one_score_a_video(trained):
         probability=pl.when(second).then(1 - pl.col("probability")).otherwise(pl.col("probability"))
     )
     rates = {"false_positive_rates": [0.1, 0.3]}
-    thresholds = nodes.choose_thresholds(trained.predictions, SVM | rates)
+    thresholds = nodes.choose_thresholds(trained.predictions, trained.left_out, SVM | rates)
     assert thresholds["threshold"].null_count() == 0
-    assert nodes.choose_thresholds(turned, SVM | rates).equals(thresholds)
-    verdicts = nodes.finish_detector(trained.trials, turned, SVM).verdicts_
+    assert nodes.choose_thresholds(turned, trained.left_out, SVM | rates).equals(thresholds)
+    verdicts = nodes.finish_detector(trained.trials, turned, trained.left_out, SVM).verdicts_
     assert verdicts == trained.detector.verdicts_
     other = trained.predictions.with_columns(probability=1 - pl.col("probability"))
-    assert nodes.finish_detector(trained.trials, other, SVM).verdicts_ != verdicts
+    assert nodes.finish_detector(trained.trials, other, trained.left_out, SVM).verdicts_ != verdicts
 
 
 def test_metrics_of_the_folds(trained):

@@ -6,6 +6,7 @@ import pytest
 from evaluations import EVALUATION, SVM, folds_of, key_table
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS
+from fvc_kedro.pipelines.evaluation.corpora import MATRIX_SCHEMA
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation, summarise_folds
 
@@ -42,6 +43,7 @@ def summarise(compared=None, permuted=None, svm=SVM, n_groups=12, **changes):
         permutations() if permuted is None else permuted,
         CV,
         folds_of(key_table(n_groups)),
+        pl.DataFrame(schema=MATRIX_SCHEMA),
         pl.DataFrame({"reason": ["a", "b"]}),
         NO_VIDEOS,
         svm,
