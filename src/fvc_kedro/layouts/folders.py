@@ -23,7 +23,7 @@ _SUFFIX = re.compile(
 
 
 def _label(folder: str) -> str:
-    return _LABELS.get(_AROUND.sub("", folder.lower()), "")
+    return _LABELS.get(_AROUND.sub("", folder.strip().lower()), "")
 
 
 def _stem(name: str) -> str:

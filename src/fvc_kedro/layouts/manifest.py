@@ -30,11 +30,14 @@ class Manifest:
     ----------
     table : DataFrame
         Text columns :data:`COLUMNS`, sorted by ``video_path``.
+    left_out : dict
+        Paths that are not in it, by reason.
     notes : list of str
         Lines for the user.
     """
 
     table: pl.DataFrame
+    left_out: dict[str, list[str]]
     notes: list[str]
 
 
@@ -93,7 +96,7 @@ def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str 
     ]
     if listing.n_linked or prefix.startswith("../"):
         notes.append("warning: videos lie outside the manifest's folder: kedro run needs --params allow_outside=true")
-    return Manifest(table, notes)
+    return Manifest(table, left_out, notes)
 
 
 def _layout(name: str) -> Layout:
