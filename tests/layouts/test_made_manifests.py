@@ -141,6 +141,7 @@ def test_one_group_of_most_videos_is_told_with_the_remedy(tmp_path):
     )
     footage = make_manifest(root, root, group_by="footage").notes
     assert not any("--group-by" in note for note in footage)
+    assert "warning: a face may be in a picture of one group and in the footage of another" in "\n".join(footage)
 
 
 def test_a_subset_of_one_class_is_told(tmp_path):

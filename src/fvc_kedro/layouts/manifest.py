@@ -178,20 +178,17 @@ def _groups_of_both(table: pl.DataFrame) -> set[str]:
 
 
 def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) -> Iterator[str]:
+    swapped = any(len(entry.sources) > 1 for entry in entries.values())
+    if swapped and group_by == "footage":
+        yield "a face may be in a picture of one group and in the footage of another, so on both sides of a split"
     for label in _LABELS:
         of_label = table.filter(label=label)
         group, count = of_label["group"].value_counts(sort=True).row(0)
         if 2 * count > len(of_label):
-            linked = group_by == "sources" and any(len(set(entry.sources)) > 1 for entry in entries.values())
-            yield (
-                f"one group, {group!r}, holds {count} of the {len(of_label)} {label} videos, so folds will be few or "
-                "uneven"
-                + (
-                    ": people are swapped with one another all over the corpus. --group-by footage groups by the "
-                    "picture alone; then a face may be on both sides of a split, as the face put into a picture"
-                    if linked
-                    else ""
-                )
+            yield f"one group, {group!r}, holds {count} of the {len(of_label)} {label} videos: folds will be uneven" + (
+                ", as its sources are combined with one another. --group-by footage groups by the picture alone"
+                if swapped and group_by == "sources"
+                else ""
             )
     if not _groups_of_both(table):
         yield (
