@@ -184,7 +184,7 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
     for label in _LABELS:
         of_label = table.filter(label=label)
         group, count = of_label["group"].value_counts(sort=True).row(0)
-        if 2 * count > len(of_label):
+        if 1 < count and 2 * count > len(of_label):
             yield f"one group, {group!r}, holds {count} of the {len(of_label)} {label} videos: folds will be uneven" + (
                 ", as its sources are combined with one another. --group-by footage groups by the picture alone"
                 if swapped and group_by == "sources"
