@@ -33,7 +33,7 @@ def test_paths_lead_from_the_output_s_folder_to_the_videos(corpus):
     assert all(isinstance(videos[path], VideoFile) for path in paths)
     lines = done.stderr.splitlines()
     assert lines[-2].endswith("kedro run needs --params allow_outside=true")
-    assert lines[-1] == "next: kedro run --params corpus_manifest=lists/made/manifest.csv"
+    assert lines[-1] == "next: kedro run --params corpus_manifest=lists/made/manifest.csv,allow_outside=true"
 
 
 def test_the_log_of_a_list_goes_to_standard_error(corpus):

@@ -440,7 +440,6 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
         made = make_manifest(folder, output.parent if output else folder, layout, group_by)
     for note in made.notes:
         click.echo(note, err=True)
-    path = output or folder / "manifest.csv"
     if output:
         dataset: Any = ManifestDataset(filepath=str(output))
         try:
@@ -450,7 +449,9 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
     else:
         click.echo(made.table.write_csv().encode(), nl=False)
     place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
-    click.echo(f"next: {place}{kedro_command([], {'corpus_manifest': str(path)}, None)}", err=True)
+    params = {"corpus_manifest": str(output or folder / "manifest.csv")}
+    command = kedro_command([], params | ({"allow_outside": True} if made.leads_outside else {}))
+    click.echo(f"next: {place}{command}", err=True)
 
 
 def parameters(group: str, env: str | None) -> dict[str, Any]:

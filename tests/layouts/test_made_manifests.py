@@ -111,10 +111,13 @@ def test_paths_are_relative_to_where_the_manifest_will_lie(tmp_path):
     root = make_corpus("uadfv", tmp_path / "corpora/uadfv")
     beside = make_manifest(root, tmp_path / "corpora")
     assert beside.table["video_path"][0] == "uadfv/fake/0000_fake.mp4"
-    assert not any("allow_outside" in note for note in beside.notes)
+    assert not beside.leads_outside
     elsewhere = make_manifest(root, tmp_path / "lists/made")
     assert elsewhere.table["video_path"][0] == "../../corpora/uadfv/fake/0000_fake.mp4"
+    assert elsewhere.leads_outside
     assert "kedro run needs --params allow_outside=true" in elsewhere.notes[-1]
+    (root / "more").symlink_to(make_corpus("uadfv", tmp_path / "disk"))
+    assert make_manifest(root, root).leads_outside
 
 
 def test_no_layout_fits_names_all_that_was_looked_for(tmp_path):

@@ -24,7 +24,9 @@ def _key(path: str) -> _Key | None:
 
 def _evidence(listing: Listing) -> str:
     there = {key[0] for key in map(_key, listing.videos) if key}
-    return "folders Celeb-real and Celeb-synthesis" if {"celeb-real", "celeb-synthesis"} <= there else ""
+    if "celeb-synthesis" not in there or len(there) == 1:
+        return ""
+    return f"folders {', '.join(sorted(there))}"
 
 
 def _read(listing: Listing) -> Reading:
@@ -68,7 +70,7 @@ def _entry_of(path: str, listed: Mapping[_Key, str]) -> Entry | str:
 
 LAYOUT = Layout(
     title="Celeb-DF",
-    needs="videos in folders Celeb-real and Celeb-synthesis",
+    needs="videos in folders Celeb-synthesis and Celeb-real or YouTube-real",
     groups="id0_id1_0000 is a video of person id0 with the face of id1, and joins both; a video of YouTube-real stands "
     "alone",
     evidence=_evidence,

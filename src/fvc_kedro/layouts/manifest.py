@@ -13,7 +13,7 @@ import polars as pl
 
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.layouts import NAMES
-from fvc_kedro.layouts.layout import Entry, Layout
+from fvc_kedro.layouts.layout import Entry, Layout, Reading
 from fvc_kedro.layouts.listing import Listing, list_folder
 from fvc_kedro.learning.groups import join_groups
 
@@ -34,11 +34,14 @@ class Manifest:
         Paths that are not in it, by reason.
     notes : list of str
         Lines for the user.
+    leads_outside : bool
+        Whether videos lie outside the folder of the manifest, which a run must be told to allow.
     """
 
     table: pl.DataFrame
     left_out: dict[str, list[str]]
     notes: list[str]
+    leads_outside: bool
 
 
 def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str = "sources") -> Manifest:
@@ -65,20 +68,7 @@ def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str 
     chosen = _layout(name)
     reading = chosen.read(listing)
     prefix = _prefix(listing.root, home.resolve())
-    entries: dict[str, Entry] = {}
-    reasons = dict(listing.left_out)
-    for path in listing.videos:
-        entry = reading.entry_of(path) if _is_text(prefix + path) else "its path is not UTF-8: rename it"
-        if isinstance(entry, str):
-            reasons[path] = entry
-        elif not all(map(str.strip, entry.sources)):
-            reasons[path] = "what it is made from has no name in the corpus's list"
-        else:
-            entries[path] = entry
-    left_out: dict[str, list[str]] = {}
-    for path, reason in reasons.items():
-        left_out.setdefault(reason, []).append(path)
-    left_out |= {reason: names for reason, names in reading.absent.items() if names}
+    entries, left_out = _read_all(listing, reading, prefix)
     _check_classes(entries, left_out, folder, chosen)
     corpus = name if name != "folders" else _as_text(listing.root.name)
     groups = _groups(entries, " ".join(dict.fromkeys((name, corpus))), group_by)
@@ -94,9 +84,10 @@ def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str 
         *(f"left out: {len(names)}, {reason} ({_some(names)})" for reason, names in left_out.items()),
         *(f"warning: {warning}" for warning in (*reading.warnings, *_warnings(table, entries, group_by))),
     ]
-    if listing.n_linked or prefix.startswith("../"):
+    leads_outside = listing.n_linked > 0 or prefix.startswith("../")
+    if leads_outside:
         notes.append("warning: videos lie outside the manifest's folder: kedro run needs --params allow_outside=true")
-    return Manifest(table, left_out, notes)
+    return Manifest(table, left_out, notes, leads_outside)
 
 
 def _layout(name: str) -> Layout:
@@ -123,6 +114,24 @@ def _check(listing: Listing, folder: Path, name: str) -> str:
             f"{listing.videos[0]!r}"
         )
     return f"as asked; found {evidence}"
+
+
+def _read_all(listing: Listing, reading: Reading, prefix: str) -> tuple[dict[str, Entry], dict[str, list[str]]]:
+    """Part the videos into entries and those that are left out, by reason."""
+    entries: dict[str, Entry] = {}
+    reasons = dict(listing.left_out)
+    for path in listing.videos:
+        entry = reading.entry_of(path) if _is_text(prefix + path) else "its path is not UTF-8: rename it"
+        if isinstance(entry, str):
+            reasons[path] = entry
+        elif not all(map(str.strip, entry.sources)):
+            reasons[path] = "what it is made from has no name in the corpus's list"
+        else:
+            entries[path] = entry
+    left_out: dict[str, list[str]] = {}
+    for path, reason in reasons.items():
+        left_out.setdefault(reason, []).append(path)
+    return entries, left_out | {reason: names for reason, names in reading.absent.items() if names}
 
 
 def _prefix(root: Path, home: Path) -> str:
@@ -184,7 +193,7 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
     for label in _LABELS:
         of_label = table.filter(label=label)
         group, count = of_label["group"].value_counts(sort=True).row(0)
-        if 1 < count and 2 * count > len(of_label):
+        if count > 1 and 2 * count > len(of_label):
             yield f"one group, {group!r}, holds {count} of the {len(of_label)} {label} videos: folds will be uneven" + (
                 ", as its sources are combined with one another. --group-by footage groups by the picture alone"
                 if swapped and group_by == "sources"
