@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from copy import copy
 from functools import partial
 from itertools import chain
@@ -27,6 +27,7 @@ from kedro.utils import find_kedro_project
 from fvc_kedro import __version__
 from fvc_kedro.commands import kedro_command
 from fvc_kedro.configuration import configuration_folder, project_folder
+from fvc_kedro.layouts import NAMES as LAYOUTS
 
 if TYPE_CHECKING:
     from fvc_kedro.results import Results
@@ -407,6 +408,58 @@ def features() -> None:
 
     svm = SvmParameters.model_validate(parameters("svm", None))
     click.echo(features_markdown(svm.families), nl=False)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--layout",
+    type=click.Choice(["auto", *LAYOUTS]),
+    default="auto",
+    show_default=True,
+    help="How the corpus lies in the folder.",
+)
+@click.option(
+    "--group-by",
+    type=click.Choice(["sources", "footage"]),
+    default="sources",
+    show_default=True,
+    help="Whether a fake is in one group with all that it is made from, or with the footage of its picture alone.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write the manifest to, its paths relative to that file's folder, instead of standard output.",
+)
+def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> None:
+    """Write the manifest of a corpus from its FOLDER as it was downloaded.
+
+    The CSV goes to standard output and belongs into FOLDER, as its paths are relative to that:
+
+        kedro manifest FOLDER > FOLDER/manifest.csv
+
+    Which layout was found, how groups were made, and what was left out and why is said on standard error.
+    docs/corpora.md tells of each corpus.
+    """
+    from fvc_kedro.datasets.manifest import ManifestDataset  # noqa: PLC0415 - other commands make no table
+    from fvc_kedro.layouts.manifest import make_manifest  # noqa: PLC0415
+
+    with redirect_stdout(sys.stderr):  # where the log of a list that is read would go
+        made = make_manifest(folder, output.parent if output else folder, layout, group_by)
+    for note in made.notes:
+        click.echo(note, err=True)
+    if output:
+        dataset: Any = ManifestDataset(filepath=str(output))
+        try:
+            dataset.save(made.table)
+        except DatasetError as error:
+            raise click.ClickException(f"the manifest cannot be written to {output}: {error.__cause__}") from error
+    else:
+        click.echo(made.table.write_csv().encode(), nl=False)
+    place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
+    params = {"corpus_manifest": str(output or folder / "manifest.csv")}
+    command = kedro_command([], params | ({"allow_outside": True} if made.leads_outside else {}))
+    click.echo(f"next: {place}{command}", err=True)
 
 
 def parameters(group: str, env: str | None) -> dict[str, Any]:

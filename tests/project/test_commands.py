@@ -76,6 +76,24 @@ def test_results_are_compared_and_removed(home, tmp_path):
     assert (home / "data/06_models/svm/final/model.joblib").exists()
 
 
+def test_a_manifest_is_written_from_a_folder_and_nothing_else_goes_to_standard_output(home, tmp_path):
+    for path in ("real/0000.mp4", "fake/0000_fake.mp4", "fake/other.mp4"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    command = [*KEDRO, "manifest", str(tmp_path)]
+    made = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=300, check=True)
+    assert made.stdout.splitlines() == [
+        "video_path,label,group,platform,subset,manipulation,corpus",
+        'fake/0000_fake.mp4,fake,uadfv 0000,"","",face swap,uadfv',
+        'real/0000.mp4,real,uadfv 0000,"","","",uadfv',
+    ]
+    notes = made.stderr.splitlines()
+    assert notes[0] == "layout: uadfv, UADFV (found videos like real/0000 and fake/0000_fake)"
+    assert "left out: 1, not like real/0000 or fake/0000_fake ('fake/other.mp4')" in notes
+    assert notes[-1].startswith(f"next: the CSV belongs into {tmp_path}, ")
+    assert notes[-1].endswith(f"kedro run --params corpus_manifest={tmp_path}/manifest.csv")
+
+
 F1_QUERY = "SELECT repeat, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY repeat"
 
 

@@ -34,18 +34,30 @@ def test_python_examples_run(path, tiny_run, tmp_path, capsys, monkeypatch):
             assert set(cv_metrics["C"]) <= {0.5, 5.0}
 
 
-def test_the_readme_names_only_commands_that_a_test_runs():
-    for line in "".join(blocks("README.md", "sh")).splitlines():
+def test_readme_and_corpora_name_only_commands_that_a_test_runs():
+    for line in "".join(blocks("README.md", "sh") + blocks("docs/corpora.md", "sh")).splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "kedro" and words[1] != "run":
             assert f'"{words[1]}"' in COMMANDS_TEST, line
+
+
+def test_the_manifest_commands_of_the_docs_are_understood():
+    from fvc_kedro.cli import manifest
+    from fvc_kedro.layouts import NAMES
+
+    shown = [shlex.split(line, comments=True) for body in blocks("docs/corpora.md", "sh") for line in body.splitlines()]
+    options = [words[2 : words.index(">")] if ">" in words else words[2:] for words in shown if words[1] == "manifest"]
+    for arguments in options:
+        arguments[arguments.index("FOLDER")] = "."
+        manifest.make_context("manifest", arguments)
+    assert {f"`{name}`" for name in NAMES} <= set(re.findall("`[a-z]+`", (REPOSITORY / "docs/corpora.md").read_text()))
 
 
 def test_parameters_named_in_the_docs_exist():
     import yaml
 
     parameters = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
-    for path in ("README.md", "docs/fvc.md"):
+    for path in ("README.md", "docs/fvc.md", "docs/corpora.md"):
         for given in re.findall(r"--params (\S+)", (REPOSITORY / path).read_text()):
             for name in (pair.split("=")[0] for pair in given.split(",")):
                 group, _, rest = name.partition(".")

@@ -26,7 +26,9 @@ def imported(*arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["results"], ["sql", "--list"], ["sql", "--help"]], ids=" ".join
+    "arguments",
+    [["--help"], ["run", "--help"], ["results"], ["sql", "--list"], ["sql", "--help"], ["manifest", "--help"]],
+    ids=" ".join,
 )
 def test_a_light_command_imports_nothing_heavy(arguments):
     modules = imported(*arguments)

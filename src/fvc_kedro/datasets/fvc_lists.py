@@ -101,6 +101,26 @@ def fvc_manifest(lists: pl.DataFrame, paths: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String), orient="row")
 
 
+def read_lists(paths: Iterable[Path]) -> pl.DataFrame:
+    """Read the lists one after another, as a table with the columns that :func:`fvc_manifest` takes.
+
+    Raises
+    ------
+    FileError
+        If a list is missing or lacks a column.
+    """
+    tables = []
+    for path in paths:
+        if not path.exists():
+            raise FileError(f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)")
+        table = read_text_table(path, _COLUMNS)
+        missing = set(_COLUMNS) - set(table.columns)
+        if missing:
+            raise FileError(f"the list {path} lacks the columns {sorted(missing)}; it has {table.columns}")
+        tables.append(table.select(_COLUMNS))
+    return pl.concat(tables)
+
+
 class FvcListsDataset(AbstractDataset[None, pl.DataFrame]):
     """Loads the Fake Video Corpus lists and a folder of its videos as a corpus manifest.
 
@@ -125,23 +145,11 @@ class FvcListsDataset(AbstractDataset[None, pl.DataFrame]):
         Raises
         ------
         FileError
-            If a list is missing or lacks a column.
+            As of :func:`read_lists`.
         """
-        manifest = fvc_manifest(self._read_lists(), self._video_paths())
+        manifest = fvc_manifest(read_lists(self._lists), self._video_paths())
         self._report(manifest)
         return manifest
-
-    def _read_lists(self) -> pl.DataFrame:
-        tables = []
-        for path in self._lists:
-            if not path.exists():
-                raise FileError(f"there is no list at {path}: put the Fake Video Corpus lists there (see docs/fvc.md)")
-            table = read_text_table(path, _COLUMNS)
-            missing = set(_COLUMNS) - set(table.columns)
-            if missing:
-                raise FileError(f"the list {path} lacks the columns {sorted(missing)}; it has {table.columns}")
-            tables.append(table.select(_COLUMNS))
-        return pl.concat(tables)
 
     def _video_paths(self) -> list[str]:
         return [

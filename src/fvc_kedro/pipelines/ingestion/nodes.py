@@ -10,14 +10,12 @@ from dataclasses import asdict
 from functools import lru_cache, partial
 from typing import Any
 
-import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Outcomes
 from fvc_kedro.learning.folds import TooFewGroupsError
+from fvc_kedro.learning.groups import join_groups
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import digest, kind_of, some_reasons
 from fvc_kedro.pipelines.training_rows import check_foldable
@@ -421,25 +419,15 @@ def _pick(row: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
 def _merge_groups_that_share(rows: list[dict[str, Any]], *facts: str) -> dict[str, str]:
     """Make groups that share a fact one, named after the first; return the names of each, as JSON."""
     grouped = [row for row in rows if _is_group(row["group"])]
-    old = sorted({row["group"] for row in grouped})
-    numbers = {name: number for number, name in enumerate(old)}
-    first: dict[tuple[str, str], int] = {}
-    links = [
-        (first.setdefault((fact, row[fact]), numbers[row["group"]]), numbers[row["group"]])
-        for fact in facts
-        for row in grouped
-        if row.get(fact)
-    ]
-    ends = np.array(links, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(links), np.bool_), tuple(ends)), shape=(len(old), len(old)))
-    members: dict[int, list[str]] = {}
-    components = connected_components(graph, directed=False)[1] if old else []
-    for name, component in zip(old, components, strict=True):
-        members.setdefault(component, []).append(name)
-    new = {name: names[0] for names in members.values() for name in names}
+    sharing: dict[tuple[str, str], list[str]] = {}
     for row in grouped:
-        row["group"] = new[row["group"]]
-    return {names[0]: json.dumps(names, ensure_ascii=False) for names in members.values()}
+        for fact in facts:
+            if row.get(fact):
+                sharing.setdefault((fact, row[fact]), []).append(row["group"])
+    joined = join_groups([*([row["group"]] for row in grouped), *sharing.values()])
+    for row in grouped:
+        row["group"] = joined[row["group"]][0]
+    return {names[0]: json.dumps(names, ensure_ascii=False) for names in joined.values()}
 
 
 def _is_group(name: str) -> bool:

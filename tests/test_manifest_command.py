@@ -1,0 +1,77 @@
+"""The command manifest, beside what tests/project/test_commands.py runs as a user types it."""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from fvc_kedro.cli import cli
+from fvc_kedro.datasets import ManifestDataset, VideoFolder
+from fvc_kedro.video import VideoFile
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("corpus/real/a.mp4", "corpus/fake/a_fake.mp4"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path / "corpus"
+
+
+def asked(*arguments):
+    return CliRunner().invoke(cli, ["manifest", *arguments])
+
+
+def test_paths_lead_from_the_output_s_folder_to_the_videos(corpus):
+    done = asked("corpus", "--output", "lists/made/manifest.csv")
+    assert (done.exit_code, done.stdout) == (0, "")
+    folder = corpus.parent / "lists/made"
+    paths = ManifestDataset(filepath=str(folder / "manifest.csv")).load()["video_path"].to_list()
+    assert paths == ["../../corpus/fake/a_fake.mp4", "../../corpus/real/a.mp4"]
+    videos = VideoFolder(folder, allow_outside=True)
+    assert all(isinstance(videos[path], VideoFile) for path in paths)
+    lines = done.stderr.splitlines()
+    assert lines[-2].endswith("kedro run needs --params allow_outside=true")
+    assert lines[-1] == "next: kedro run --params corpus_manifest=lists/made/manifest.csv,allow_outside=true"
+
+
+def test_the_log_of_a_list_goes_to_standard_error(corpus):
+    (corpus / "FVC.csv").write_bytes(
+        b"cascade_id,video_url,label,title\nf0,https://youtu.be/AAAAAAAAAA1,fake,caf\xe9\n"
+        b"r0,https://youtu.be/AAAAAAAAAA2,real,x\n"
+    )
+    for number in (1, 2):
+        (corpus / f"AAAAAAAAAA{number}.mp4").touch()
+    done = asked("corpus", "--layout", "fvc")
+    assert done.exit_code == 0
+    assert [line.count(",") for line in done.stdout.splitlines()] == [6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 2, "Directory 'nowhere' does not exist"),
+        (["empty"], 1, "there is no video in empty"),
+        (["corpus", "--layout", "dfdc"], 1, "corpus does not lie like dfdc, which needs a metadata.json"),
+        (["corpus", "--layout", "plain"], 2, "'plain' is not one of 'auto'"),
+        (["corpus/real"], 1, "no layout fits corpus/real"),
+        (["corpus", "--output", "corpus"], 2, "'corpus' is a directory"),
+        (["corpus", "--output", "corpus/real/a.mp4/manifest.csv"], 1, "cannot be written to corpus/real/a.mp4/"),
+    ],
+)
+def test_an_error_is_one_sentence(corpus, arguments, code, message):
+    (corpus.parent / "empty").mkdir()
+    done = asked(*arguments)
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert message in done.stderr.splitlines()[-1]
+
+
+def test_names_with_control_characters_are_escaped_in_messages(corpus):
+    (corpus / "notes").mkdir()
+    (corpus / "notes/\x1b[31m\n.mp4").touch()
+    (corpus / "real" / os.fsdecode(b"\xff.mp4")).touch()
+    done = asked("corpus")
+    assert done.exit_code == 0
+    assert r"\x1b[31m\n.mp4" in done.stderr
+    assert r"real/\udcff.mp4" in done.stderr
