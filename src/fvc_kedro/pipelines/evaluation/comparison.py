@@ -62,6 +62,7 @@ PREDICTION_SCHEMA: Mapping[Any, Any] = {
     "video_id": pl.String,
     "label": pl.String,
     "group": pl.String,
+    "corpus": pl.String,
     "probability": pl.Float64,
 }
 COMPARISON_SCHEMA = {
@@ -179,8 +180,8 @@ def tabulate_predictions(
     Returns
     -------
     DataFrame
-        A row a method, repeat and video: method, repeat, fold, video_id, label, group, ``probability`` of fake; in the
-        order of the methods, then sorted.
+        A row a method, repeat and video: method, repeat, fold, video_id, label, group, corpus, ``probability`` of
+        fake; in the order of the methods, then sorted.
     """
     keys = ["repeat", "video_id", "fold"]
     if not oof_predictions.select(keys).sort(keys).equals(folds.select(keys).sort(keys)):

@@ -108,7 +108,7 @@ def tabulate_learning_curve(
         logger.warning("The share %s of the learning curve is left out: %s", about["share"], reason)
     if learning_curve_trials.predictions.is_empty():
         return pl.DataFrame(schema=CURVE_SCHEMA)
-    columns = ["share", "repeat", "n_groups", "video_id", "label", "group", "probability"]
+    columns = ["share", "repeat", "n_groups", "video_id", "label", "group", "corpus", "probability"]
     own = oof_predictions.with_columns(share=pl.lit(1.0), n_groups=pl.lit(_mean_training_groups(folds)))
     predictions = pl.concat(
         [
