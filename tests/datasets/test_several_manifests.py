@@ -89,8 +89,6 @@ def test_paths_lead_into_the_folders_of_the_manifests_only(two):
     other.mkdir()
     write_clip(other / "x.mp4", pixels(0))
     videos = VideoFolderDataset(filepath=both(two)).load()
-    with pytest.raises(Exception, match="outside the corpus folder"):
-        videos["other/x.mp4"].inspect()
     assert isinstance(videos["other/x.mp4"], RefusedVideo)
     assert not isinstance(videos["faces/../edits/a.mp4"], RefusedVideo)
     allowed = VideoFolderDataset(filepath=both(two), allow_outside=True).load()

@@ -24,7 +24,7 @@ from fvc_kedro.learning.rows import Rows
 
 SERIAL, TWO = Execution("serial"), Execution("local", workers=2)
 DETECTOR = VideoDetector({"one": ["a", "b"], "two": ["c"]}, svm_candidates(["linear"], [0.1], [1.0], 0))
-PREDICTIONS = {"video_id": pl.String, "label": pl.String, "group": pl.String, "fold": pl.Int64}
+PREDICTIONS = dict.fromkeys(("video_id", "label", "group", "corpus"), pl.String) | {"fold": pl.Int64}
 PREDICTIONS |= dict.fromkeys(("margin", "probability", "one", "two"), pl.Float64)
 
 

@@ -88,7 +88,7 @@ def test_folds_keep_groups_whole(tiny_run):
             test = (folds["fold"] == fold).to_numpy()
             assert_disjoint(folds["group"].to_numpy().astype(str), (~test).nonzero()[0], test.nonzero()[0])
     predictions = table(tiny_run, "07_model_output/oof_predictions")
-    keys = ["video_id", "label", "group", "repeat", "fold"]
+    keys = ["video_id", "label", "group", "corpus", "repeat", "fold"]
     assert predictions.select(keys).equals(repeats.select(keys).sort("repeat", "video_id"))
 
 

@@ -311,6 +311,7 @@ def index_of(videos):
     rows = [
         {"row": number, "platform": "", "subset": "", "manipulation": "", "reason": None, "bytes": 1}
         | {"video_id": f"v{number}", "video_path": path, "label": ("real", "fake")[number % 2], "group": str(number)}
+        | {"corpus": "one"}
         | {"group_names": json.dumps([str(number)]), "sha256": clip.content_hash}
         | {name: getattr(clip.info, name) for name in clip.info.__slots__}
         | dict(zip(("displayed_width", "displayed_height"), clip.info.displayed_size, strict=True))
@@ -329,7 +330,7 @@ def test_features_are_tabulated_as_measured_and_failures_named(caplog):
     assert table.select("video_id", "segment").rows() == [(v, s) for v in ("v0", "v2") for s in range(3)]
     np.testing.assert_allclose(table["end_s"], np.tile([0.8 / 3, 1.6 / 3, 0.8], 2))
     assert table.columns == [
-        *("video_id", "label", "group", "segment", "start_s", "end_s"),
+        *("video_id", "label", "group", "corpus", "segment", "start_s", "end_s"),
         *feature_names(["classic", "chroma"]),
     ]
     expected = [value for name in ("v0", "v2") for value in values[name]["classic"]["noise_mean"]]
@@ -337,13 +338,19 @@ def test_features_are_tabulated_as_measured_and_failures_named(caplog):
     assert failed.rows() == [("v1", "b.mp4", "hung")]
     assert caplog.messages == ["1 of 3 videos could not be measured: b.mp4, hung (see failed_videos)"]
     averaged = average_segments(table)
-    assert averaged.columns == ["video_id", "label", "group", *feature_names(["classic", "chroma"])]
+    assert averaged.columns == ["video_id", "label", "group", "corpus", *feature_names(["classic", "chroma"])]
     np.testing.assert_allclose(averaged["noise_mean"], [np.mean(expected[:3]), np.mean(expected[3:])])
 
 
 def test_a_feature_that_a_segment_lacks_is_averaged_over_the_others():
     table = pl.DataFrame(
-        {"video_id": ["a", "a", "b"], "label": ["real"] * 3, "group": ["g"] * 3, "segment": [0, 1, 0]}
+        {
+            "video_id": ["a", "a", "b"],
+            "label": ["real"] * 3,
+            "group": ["g"] * 3,
+            "corpus": ["c"] * 3,
+            "segment": [0, 1, 0],
+        }
         | {"start_s": [0.0, 3.0, 0.0], "end_s": [3.0, 6.0, 3.0], "f": [None, 4.0, None]},
         schema_overrides={"f": pl.Float64},
     )
@@ -409,7 +416,7 @@ def test_scaled_copies_are_measured_where_they_are_used(scaled, feature_sets):
     assert failed.is_empty()
     features = feature_names(["classic", "scaled_copy"])
     assert table.columns == [
-        *("video_id", "label", "group"),
+        *("video_id", "label", "group", "corpus"),
         *(f"scaled_{name}" for name in features),
         "scaled_scale_factor",
     ]
@@ -446,6 +453,7 @@ def predictions():
             "video_id": [f"v{number:02d}" for number in range(12)],
             "label": ["real", "fake"] * 4 + ["fake"] * 4,
             "group": [str(number // 2) for number in range(12)],
+            "corpus": ["one"] * 12,
             "repeat": [1] * 12,
             "fold": [1] * 4 + [2] * 4 + [3] * 4,
             "margin": probability - 0.5,

@@ -19,6 +19,7 @@ from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.lineage import Content, DatasetRecord, Lineage, RunRecord
 from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.comparison import COMPARISON_SCHEMA, METHODS, TEST_SCHEMA
+from fvc_kedro.pipelines.evaluation.corpora import FALSE_ALARM_SCHEMA, MATRIX_SCHEMA
 from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA
 from fvc_kedro.pipelines.evaluation.permutation import PERMUTATION_SCHEMA
 from fvc_kedro.pipelines.evaluation.slices import MISTAKE_SCHEMA, SLICE_SCHEMA
@@ -67,8 +68,8 @@ def tables(keys):
         ("platform", "<b>x</b>", 0, 3, 2, True, None, None, None, None, None, None, 0.5, 0.4, 0.6),
     ]
     mistakes = [
-        (1, "v000", "a&b.mp4", "real", "g00", "", "", 0.987),
-        (2, "v001", "c.mp4", "fake", "g00", None, None, 0.1),
+        (1, "v000", "a&b.mp4", "real", "g00", "one", "", "", 0.987),
+        (2, "v001", "c.mp4", "fake", "g00", "one", None, None, 0.1),
     ]
     ablation = [("default", "default", 9, 0.7, 0.6, 0.8, None, 0.0, 0.0, 0.0)]
     ablation += [("chroma", "alone", 5, 0.651, 0.6, 0.7, 0.5, -0.049, -0.1, 0.02)]
@@ -93,6 +94,8 @@ def tables(keys):
         "family_importance": pl.DataFrame([("chroma", 5, 0.1, 0.0, 0.2)], schema=IMPORTANCE_SCHEMA, orient="row"),
         "slices": pl.DataFrame(slices, schema=SLICE_SCHEMA, orient="row"),
         "mistakes": pl.DataFrame(mistakes, schema=MISTAKE_SCHEMA, orient="row"),
+        "corpus_matrix": pl.DataFrame(schema=MATRIX_SCHEMA),
+        "corpus_false_alarms": pl.DataFrame(schema=FALSE_ALARM_SCHEMA),
     }
 
 

@@ -47,9 +47,7 @@ def features(n_groups=20, a_group=6, separation=1.0, seed=0):
 
 
 def scaled(table):
-    return table.select(
-        "video_id", "label", "group", pl.col(NAMES[0]).alias("scaled_f0"), pl.col(NAMES[1]).alias("scaled_f1")
-    )
+    return table.select(*KEY_COLUMNS, pl.col(NAMES[0]).alias("scaled_f0"), pl.col(NAMES[1]).alias("scaled_f1"))
 
 
 def segments(table, counts=(1,)):
@@ -58,7 +56,7 @@ def segments(table, counts=(1,)):
     numbers = np.concatenate([np.arange(count) for count in np.resize(counts, len(table))])
     return (
         table[index.tolist()]
-        .insert_column(3, pl.Series("segment", numbers))
+        .insert_column(4, pl.Series("segment", numbers))
         .with_columns(start_s=pl.col("segment") * 3.0, end_s=pl.col("segment") * 3.0 + 3)
     )
 
@@ -131,11 +129,11 @@ def test_nothing_of_the_groups_of_a_fold_is_in_the_model_of_that_fold(two_expert
 def test_a_fold_number_names_the_videos_of_one_repeat(labels_of_group, n_folds, n_repeats, outer):
     keys = pl.DataFrame(
         [
-            (f"v{group}_{number}", label, f"g{group}")
+            (f"v{group}_{number}", label, f"g{group}", "one")
             for group, labels in enumerate(labels_of_group)
             for number, label in enumerate(labels)
         ],
-        schema=["video_id", "label", "group"],
+        schema=["video_id", "label", "group", "corpus"],
         orient="row",
     )
     parameters = SVM | {"n_folds": n_folds, "n_repeats": n_repeats, "outer": outer}
@@ -276,7 +274,7 @@ def test_feature_sets_are_joined_by_video(chosen, experts):
     shuffled = scaled(table).sample(fraction=1, shuffle=True, seed=1)
     joined = assemble(table, shuffled, counts=[2], feature_sets=chosen)
     scaled_columns = ["scaled_f0", "scaled_f1"] if "scaled" in chosen else []
-    assert joined.columns == ["video_id", "label", "group", "segment", *NAMES, *scaled_columns]
+    assert joined.columns == ["video_id", "label", "group", "corpus", "segment", *NAMES, *scaled_columns]
     assert joined.select("video_id", "segment").rows() == [(v, s) for v in table["video_id"] for s in (0, 1)]
     for name in (NAMES[0], *scaled_columns[:1]):
         assert joined[name].to_list() == np.repeat(table[NAMES[0]].to_numpy(), 2).tolist()
@@ -410,7 +408,8 @@ def test_canary_grouped_folds_give_chance_for_copied_noise():
     values = []
     for seed in range(4):
         noise, y, groups = copied_noise(seed=seed)
-        table = pl.DataFrame(noise, schema=NAMES).insert_column(0, pl.Series("group", groups.astype(str)))
+        table = pl.DataFrame(noise, schema=NAMES).insert_column(0, pl.lit("one").alias("corpus"))
+        table.insert_column(0, pl.Series("group", groups.astype(str)))
         table.insert_column(0, pl.Series("label", np.where(y == 1, "fake", "real")))
         table.insert_column(0, pl.Series("video_id", [f"v{number:04d}" for number in range(len(y))]))
         search = SVM["search"] | {"min_videos": 100}

@@ -4,7 +4,7 @@
 WITH told AS (
     FROM oof_predictions
     UNPIVOT INCLUDE NULLS (
-        evidence FOR expert IN (COLUMNS(* EXCLUDE (video_id, label, "group", repeat, fold, margin, probability, predicted)))
+        evidence FOR expert IN (COLUMNS(* EXCLUDE (video_id, label, "group", corpus, repeat, fold, margin, probability, predicted)))
     )
 ),
 videos AS (

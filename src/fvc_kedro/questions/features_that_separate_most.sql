@@ -8,7 +8,7 @@ WITH measured AS (
     SELECT feature, label, "group", value
     FROM (
         UNPIVOT features_metadata
-        ON COLUMNS(* EXCLUDE (video_id, label, "group"))::DOUBLE
+        ON COLUMNS(* EXCLUDE (video_id, label, "group", corpus))::DOUBLE
         INTO NAME feature VALUE value
     )
     WHERE isfinite(value)

@@ -4,7 +4,7 @@ WITH measured AS (
     SELECT feature, label, (NOT isfinite(value))::INT AS missing
     FROM (
         UNPIVOT features_metadata
-        ON COALESCE(COLUMNS(* EXCLUDE (video_id, label, "group"))::DOUBLE, 'nan'::DOUBLE)
+        ON COALESCE(COLUMNS(* EXCLUDE (video_id, label, "group", corpus))::DOUBLE, 'nan'::DOUBLE)
         INTO NAME feature VALUE value
     )
 ),

@@ -39,7 +39,7 @@ def table_of(keys=KEYS, families=FAMILIES, separation=0.25):
 
 
 def plan(table, **columns):
-    index = index_of(table.select("video_id", "label", "group").unique(maintain_order=True), **columns)
+    index = index_of(table.select("video_id", "label", "group", "corpus").unique(maintain_order=True), **columns)
     return plan_comparison(table, index, folds_of(table.filter(segment=0)), untrained(table), SERIAL)
 
 
@@ -107,7 +107,7 @@ def test_metadata_are_what_a_container_tells_and_no_pixel():
         bitrate=[0.0] * 48,
     )
     table = metadata_table(index.reverse(), KEYS)
-    assert table.select("video_id", "label", "group").equals(KEYS)
+    assert table.select("video_id", "label", "group", "corpus").equals(KEYS)
     facts = ["bytes", "width", "height", "pixel_aspect_ratio", "fps", "n_frames", "duration_s", "bitrate"]
     indicators = [
         "fps: missing",
@@ -117,7 +117,7 @@ def test_metadata_are_what_a_container_tells_and_no_pixel():
         "codec: h264",
         "pixel_format: yuv420p",
     ]
-    assert table.columns == ["video_id", "label", "group", *facts, *indicators]
+    assert table.columns == ["video_id", "label", "group", "corpus", *facts, *indicators]
     assert not set(table.columns) & set(feature_names(["classic", "bitstream", "chroma", "temporal", "region"]))
     assert table["width"].to_list() == pytest.approx([np.log(641)] * 48)
     assert table["fps"].null_count() == 24

@@ -155,10 +155,11 @@ def test_a_slice_is_small_by_its_videos_or_its_groups():
                 "video_id": names,
                 "label": ["real", "fake"] * (n_videos // 2),
                 "group": groups,
+                "corpus": "one",
                 "probability": np.linspace(0, 1, n_videos),
             }
         )
-        keys = predictions.select("video_id", "label", "group")
+        keys = predictions.select("video_id", "label", "group", "corpus")
         found = slice_results(predictions, index_of(keys, platform=["p"] * n_videos), EVALUATION | {"small_slice": 10})
         return row(found, "platform", "p")
 

@@ -97,7 +97,11 @@ def assemble_training_table(
         if n_lost:
             logger.warning("%d videos are not trained on: they have no features of a scaled copy", n_lost)
         table = table.join(
-            scaled_features.drop("label", "group"), on="video_id", how="inner", validate="m:1", maintain_order="left"
+            scaled_features.drop("label", "group", "corpus"),
+            on="video_id",
+            how="inner",
+            validate="m:1",
+            maintain_order="left",
         )
     _check_measured(experts_of(parameters, table.columns), table.columns)
     _check_classes(table)
