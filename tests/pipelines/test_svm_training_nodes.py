@@ -15,6 +15,7 @@ from evaluations import train as train_on
 from fvc_kedro.forensics import feature_names
 from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.parameters import SCALED_EXPERT, SvmParameters
+from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.svm_training import nodes
 from fvc_kedro.pipelines.training_rows import (
     TrainingDataError,
