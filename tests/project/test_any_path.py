@@ -119,6 +119,15 @@ def params_of(monkeypatch, folder, text):
     return given
 
 
+def test_several_manifests_are_given_with_commas_between(tmp_path, monkeypatch):
+    text = "corpus_manifest=a.csv, b/c.csv,data_root=out,svm.n_folds=3,evaluate_on=/x.csv,y.csv"
+    given = params_of(monkeypatch, tmp_path, text)
+    assert given["corpus_manifest"] == f"{tmp_path}/a.csv,{tmp_path}/b/c.csv"
+    assert given["evaluate_on"] == f"/x.csv,{tmp_path}/y.csv"
+    assert given["data_root"] == f"{tmp_path}/out"
+    assert given["svm"] == {"n_folds": 3}
+
+
 def test_a_comma_in_a_path_of_params_is_refused_with_the_remedy():
     result = CliRunner().invoke(cli, ["run", "--params", "data_root=/x/a, b/out,svm.n_folds=3"])
     assert result.exit_code == 2
