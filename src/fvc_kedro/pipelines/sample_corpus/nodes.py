@@ -149,7 +149,7 @@ def _draw_on_face(manipulation: str, clip: Video, donors: list[Video], generator
             factor=_draw(generator, 1.5, 2.5),
             smoothing=_draw(generator, 5, 15),
             sharpening=_draw(generator, 0.3, 0.8),
-            jitter=_draw(generator, 0.5, 1.0),
+            jitter=_draw(generator, 0.25, 0.75),
             seed=int(generator.integers(2**32)),
         )
     if manipulation == "face_blend":
@@ -162,7 +162,7 @@ def _draw_on_face(manipulation: str, clip: Video, donors: list[Video], generator
             brightness=_draw(generator, -10, 10),
             share=float(generator.choice([0.5, 0.75, 1.0])),
         )
-    return FaceJitter(face, _draw(generator, 0.5, 1.0), _draw(generator, 1, 3), int(generator.integers(2**32)))
+    return FaceJitter(face, _draw(generator, 0.25, 0.75), _draw(generator, 0.5, 2), int(generator.integers(2**32)))
 
 
 def _face(clip: Video, otherwise: Ellipse) -> FaceRegion:
