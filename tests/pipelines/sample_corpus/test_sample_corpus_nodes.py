@@ -43,7 +43,7 @@ def design(seed=1, clips=CLIPS):
 
 def test_the_sample_corpus_is_made_of_matched_pairs():
     batch, table = design()
-    assert table.columns == ["video_path", "label", "group", "platform", "manipulation"]
+    assert table.columns == ["video_path", "label", "group", "platform", "subset", "manipulation"]
     counts = table.group_by("group", "label").len()
     assert counts["len"].unique().to_list() == [3]
     for name, recipe in batch.recipes.items():
@@ -63,6 +63,10 @@ def manipulations(table, begins=""):
 
 def test_every_manipulation_is_used_equally_often_where_it_fits():
     _, table = design()
+    assert set(table.select("subset", pl.col("group").str.slice(0, 5)).rows()) == {
+        ("faces", "portr"),
+        ("scenes", "scene"),
+    }
     for begins, kinds in (("portrait", FACE_MANIPULATIONS), ("scene", SCENE_MANIPULATIONS)):
         assert dict(manipulations(table, begins).value_counts().iter_rows()) == dict.fromkeys(kinds, 3)
 

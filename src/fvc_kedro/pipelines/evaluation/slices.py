@@ -68,8 +68,8 @@ def slice_results(
 ) -> pl.DataFrame:
     """Judge the detector on parts of the corpus.
 
-    Slices are by platform, manipulation (the videos so manipulated beside all real ones), lines of the picture (of its
-    shorter side), bits a pixel and duration.
+    Slices are by platform, subset (of the videos that state one), manipulation (the videos so manipulated beside all
+    real ones), lines of the picture (of its shorter side), bits a pixel and duration.
 
     Returns
     -------
@@ -104,6 +104,7 @@ def _slices(videos: pl.DataFrame, corpus_index: pl.DataFrame) -> dict[str, pl.Se
     manipulated = facts.select(pl.when(pl.col("label") == "fake").then(stated("manipulation"))).to_series()
     return {
         "platform": facts.select(stated("platform")).to_series(),
+        "subset": facts.select(pl.when(pl.col("subset") != "").then("subset")).to_series(),
         "manipulation": manipulated,
         "resolution": _classed(lines, _CLASSES["resolution"]),
         "bitrate": _classed(bits, _CLASSES["bitrate"]),

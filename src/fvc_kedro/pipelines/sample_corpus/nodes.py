@@ -57,7 +57,8 @@ def design_sample_corpus(
     videos : RecipeBatch
         Recipes by name.
     manifest : DataFrame
-        A row for each version: video_path, label, group (the clip), platform, manipulation.
+        A row for each version: video_path, label, group (the clip), platform, subset (faces or scenes),
+        manipulation.
 
     Raises
     ------
@@ -73,7 +74,8 @@ def design_sample_corpus(
     without = [name for name in names if name not in with_face]
     recipes: dict[str, VideoRecipe] = {}
     rows = []
-    for clips, manipulations in ((with_face, FACE_MANIPULATIONS), (without, SCENE_MANIPULATIONS)):
+    kinds = ("faces", with_face, FACE_MANIPULATIONS), ("scenes", without, SCENE_MANIPULATIONS)
+    for subset, clips, manipulations in kinds:
         schedule = _schedule(manipulations if len(clips) > 1 else manipulations[1:], generator)
         for name in clips:
             clip, stem = sample_clips[name], name.rsplit(".", 1)[0]
@@ -84,8 +86,8 @@ def design_sample_corpus(
                     video = f"{stem}_{pair + 1}_{label}"
                     recipes[video] = VideoRecipe(clip, version, encoding)
                     kind = manipulation if label == "fake" else "none"
-                    rows.append((f"videos/{video}.mp4", label, stem, "sample", kind))
-    columns = ["video_path", "label", "group", "platform", "manipulation"]
+                    rows.append((f"videos/{video}.mp4", label, stem, "sample", subset, kind))
+    columns = ["video_path", "label", "group", "platform", "subset", "manipulation"]
     manifest = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row").sort("video_path")
     settings = ExecutionParameters.model_validate(execution).to_execution()
     return RecipeBatch(recipes, settings, "making the sample corpus"), manifest
