@@ -102,10 +102,10 @@ class SampleCorpusParameters(Parameters):
     """How the sample corpus is made."""
 
     seed: Seed
-    pairs: int = Field(ge=4, le=8)
-    crf: Range
+    pairs: int = Field(ge=1, le=5)
+    rate: Range
     scales: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
-    length: Range
+    length_s: Range
 
 
 class LimitParameters(Parameters):

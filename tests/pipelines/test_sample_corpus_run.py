@@ -24,10 +24,10 @@ def test_every_clip_has_real_and_tampered_versions(corpus_index):
     counts = corpus_index.group_by("group").agg(
         real=(pl.col("label") == "real").sum(), fake=(pl.col("label") == "fake").sum()
     )
-    assert len(counts) == 12
+    assert len(counts) == 27
     assert counts["real"].min() >= 2
-    assert counts["fake"].min() >= 3
-    assert corpus_index.filter(pl.col("label") == "fake")["manipulation"].n_unique() == 8
+    assert counts["fake"].min() == 3
+    assert corpus_index.filter(pl.col("label") == "fake")["manipulation"].n_unique() == 10
 
 
 @pytest.mark.parametrize(
@@ -39,24 +39,26 @@ def test_metadata_alone_stays_at_chance(corpus_index, model):
     table = corpus_index.select(METADATA).to_numpy()
     y = (corpus_index["label"] == "fake").to_numpy().astype(int)
     groups = corpus_index["group"].to_numpy()
-    scores = [
-        roc_auc_score(
-            y,
-            cross_val_predict(
-                model,
-                np.log1p(table),
-                y,
-                groups=groups,
-                cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
-                method="predict_proba",
-            )[:, 1],
-        )
-        for seed in range(5)
-    ]
-    assert abs(np.mean(scores) - 0.5) < 0.1
+    pooled, within = [], []
+    for seed in range(5):
+        folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+        scores = cross_val_predict(model, np.log1p(table), y, groups=groups, cv=folds, method="predict_proba")[:, 1]
+        pooled.append(roc_auc_score(y, scores))
+        within.append(np.mean([roc_auc_score(y[groups == clip], scores[groups == clip]) for clip in set(groups)]))
+    assert abs(np.mean(pooled) - 0.5) < 0.08
+    assert abs(np.mean(within) - 0.5) < 0.08
 
 
 def test_pairs_share_resolution_length_and_rate(corpus_index):
     pairs = corpus_index.with_columns(pair=pl.col("video_path").str.replace("_(real|fake)", ""))
     for column in ("width", "height", "fps", "n_frames", "codec", "pixel_format"):
         assert pairs.group_by("pair").agg(pl.col(column).n_unique())[column].max() == 1
+
+
+def test_pairs_share_their_size_in_bytes(corpus_index):
+    """At an equal rate factor, the tampered ones were larger in two of three pairs, by up to 70 %."""
+    pair = pl.col("video_path").str.replace("_(real|fake)", "")
+    pairs = corpus_index.with_columns(pair=pair).pivot("label", index="pair", values="bytes")
+    difference = (pairs["fake"] / pairs["real"]).log()
+    assert difference.abs().max() < 0.1
+    assert abs(difference.mean()) < 0.01

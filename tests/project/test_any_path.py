@@ -84,7 +84,7 @@ def test_other_folders_hold_a_project(tmp_path, monkeypatch, name):
         bootstrap_project(project)
         with KedroSession.create(project_path=project) as session:
             catalog = session.load_context().catalog
-            assert len(list(catalog.load("sample_clips"))) == 12
+            assert len(list(catalog.load("sample_clips"))) == 27
             assert location(catalog, "svm_detector").is_relative_to(project)
     finally:
         monkeypatch.undo()

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from formats import plain
 
-from fvc_kedro.video import Frame, VideoArray, VideoFile, VideoRecipe
-from fvc_kedro.video.encoding import Encoding, write_video
+from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoFile, VideoRecipe
+from fvc_kedro.video.encoding import Encoding, write_video, write_video_in_two_passes
 from fvc_kedro.video.geometry import Letterbox
 
 
@@ -27,6 +28,40 @@ def test_equal_frames_give_equal_bytes(tmp_path, width, height):
         write_video(tmp_path / "clip.mp4", iter(frames), 25.0, Encoding(crf=24))
         written.add((tmp_path / "clip.mp4").read_bytes())
     assert len(written) == 1
+
+
+@pytest.mark.parametrize("bits_a_second", [250_000, 400_000])
+def test_two_passes_give_the_rate_asked_for_whatever_is_shown(tmp_path, bits_a_second):
+    """A noisy scene and a smooth one come out equally large, the same frames in the same bytes."""
+    generator = np.random.default_rng(0)
+    large = cv2.resize(generator.integers(0, 256, (24, 60, 3), dtype=np.uint8), (480, 192))
+    smooth = [large[:176, 3 * number : 3 * number + 320] for number in range(50)]
+    noisy = [np.clip(picture + generator.normal(0, 8, picture.shape), 0, 255).astype(np.uint8) for picture in smooth]
+    encoding = Encoding(bits_a_second=bits_a_second)
+    for pixels in (smooth, noisy):
+        source = VideoArray(np.stack(pixels))
+        written = set()
+        for name in ("a.mp4", "b.mp4"):
+            write_video_in_two_passes(tmp_path / name, (source.frames(), source.frames()), 25.0, encoding)
+            written.add((tmp_path / name).read_bytes())
+        assert len(written) == 1
+        assert VideoFile(tmp_path / "a.mp4").info.bitrate == pytest.approx(bits_a_second, rel=0.15)
+        assert len(list(VideoFile(tmp_path / "a.mp4").frames())) == 50
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_a_recipe_with_a_rate_is_written_in_two_passes(tmp_path):
+    source = VideoArray(np.random.default_rng(1).integers(0, 256, (30, 96, 128), dtype=np.uint8))
+    made = replace(recipe(source), encoding=Encoding(bits_a_second=100_000))
+    made.write(tmp_path / "a.mp4")
+    write_video_in_two_passes(tmp_path / "b.mp4", (made.frames(), made.frames()), 25.0, made.encoding)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_two_passes_over_no_frame_leave_no_file(tmp_path):
+    with pytest.raises(UnusableVideoError, match="no frame to encode"):
+        write_video_in_two_passes(tmp_path / "a.mp4", (iter([]), iter([])), 25.0, Encoding(bits_a_second=100_000))
+    assert not list(tmp_path.iterdir())
 
 
 def recipe(source, **settings):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 
@@ -30,11 +31,14 @@ class Encoding:
         libx264's preset, from ``ultrafast`` to ``veryslow``.
     keyframe_interval : int
         Most frames between two intra frames.
+    bits_a_second : int, optional
+        Mean rate to aim at instead of the rate factor. It takes two passes.
     """
 
     crf: int = 20
     preset: str = "medium"
     keyframe_interval: int = 250
+    bits_a_second: int | None = None
 
 
 def write_video(
@@ -64,10 +68,48 @@ def write_video(
     UnusableVideoError
         If there is no frame.
     """
+    _write(path, frames, fps, encoding, tick_s, {"crf": str(encoding.crf)})
+
+
+def write_video_in_two_passes(
+    path: Path,
+    frames: tuple[Iterator[Frame], Iterator[Frame]],
+    fps: float,
+    encoding: Encoding,
+    tick_s: Fraction | None = None,
+) -> None:
+    """Encode frames into an MP4 file of the size that the encoding's ``bits_a_second`` ask for, within some percent.
+
+    Parameters
+    ----------
+    path, fps, encoding, tick_s
+        As in ``write_video``.
+    frames : tuple of two iterators of Frame
+        The same frames twice: the first pass measures, the second encodes.
+
+    Raises
+    ------
+    UnusableVideoError
+        If there is no frame.
+    """
+    with TemporaryDirectory() as folder:
+        rate = {"b": str(encoding.bits_a_second), "stats": str(Path(folder, "x264.log"))}
+        _write(Path(folder, "first.mp4"), frames[0], fps, encoding, tick_s, rate | {"flags": "+pass1"})
+        _write(path, frames[1], fps, encoding, tick_s, rate | {"flags": "+pass2"})
+
+
+def _write(
+    path: Path,
+    frames: Iterator[Frame],
+    fps: float,
+    encoding: Encoding,
+    tick_s: Fraction | None,
+    rate_control: dict[str, str],
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.mp4")
     try:
-        _encode(partial, frames, fps, encoding, tick_s)
+        _encode(partial, frames, fps, encoding, tick_s, rate_control)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -79,14 +121,21 @@ def _in_runs(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield from run
 
 
-def _encode(path: Path, frames: Iterator[Frame], fps: float, encoding: Encoding, tick_s: Fraction | None) -> None:
+def _encode(
+    path: Path,
+    frames: Iterator[Frame],
+    fps: float,
+    encoding: Encoding,
+    tick_s: Fraction | None,
+    rate_control: dict[str, str],
+) -> None:
     frames = _in_runs(frames)
     first = next(frames, None)
     if first is None:
         raise UnusableVideoError("no frame to encode")
     rate = Fraction(fps).limit_denominator(100_000)
     tick_s = tick_s or 1 / rate
-    options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1", "x264-params": "mbtree=0"}
+    options = rate_control | {"preset": encoding.preset, "threads": "1", "x264-params": "mbtree=0"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = first.picture.width, first.picture.height

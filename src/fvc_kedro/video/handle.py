@@ -16,7 +16,7 @@ from fvc_kedro.video.container import UnusableVideoError
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 from fvc_kedro.video.decoding import decode
 from fvc_kedro.video.encoding import VERSION as ENCODER_VERSION
-from fvc_kedro.video.encoding import Encoding, write_video
+from fvc_kedro.video.encoding import Encoding, write_video, write_video_in_two_passes
 from fvc_kedro.video.frame import Frame, Plane
 from fvc_kedro.video.packets import PacketTable
 from fvc_kedro.video.probe import Limits, VideoInfo, probe
@@ -276,7 +276,7 @@ class VideoRecipe:
             yield replace(frame, index=index, time_s=frame.time_s if self.keeps_times else index / fps)
 
     def write(self, path: Path) -> None:
-        """Decode, transform and encode in one stream; the file appears under its name only when whole.
+        """Decode, transform and encode, a stream for each pass; the file appears under its name only when whole.
 
         Raises
         ------
@@ -286,7 +286,11 @@ class VideoRecipe:
         if self.source_hash and self.source.content_hash != self.source_hash:
             raise UnusableVideoError("the file has changed since ingestion: kedro run --pipelines ingestion")
         tick_s = _TICK_S if self.keeps_times and not self._is_evenly_spaced else None
-        write_video(path, self.frames(), self.source.info.fps, self.encoding, tick_s)
+        fps = self.source.info.fps
+        if self.encoding.bits_a_second is None:
+            write_video(path, self.frames(), fps, self.encoding, tick_s)
+        else:
+            write_video_in_two_passes(path, (self.frames(), self.frames()), fps, self.encoding, tick_s)
 
     @property
     def _is_evenly_spaced(self) -> bool:

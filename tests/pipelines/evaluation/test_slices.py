@@ -13,6 +13,7 @@ PLATFORMS = ["", "youtube", None, "youtube"] * 2 + ["twitter", "youtube"] * 2 + 
 MANIPULATIONS = ["", "splice", "", "swap", "", "splice", "", ""] * 2
 FACTS = {
     "platform": PLATFORMS,
+    "subset": ["day", "day", "", None] * 4,
     "manipulation": MANIPULATIONS,
     "width": [640, 360, 480, 720] * 4,
     "height": [359, 640, 720, 1280] * 4,  # shorter sides: 359, 360, 480, 720
@@ -47,6 +48,7 @@ def test_classes_come_in_their_natural_order(slices):
         ("platform", "not stated"),
         ("platform", "twitter"),
         ("platform", "youtube"),
+        ("subset", "day"),
         ("manipulation", "not stated"),
         ("manipulation", "splice"),
         ("manipulation", "swap"),
@@ -67,6 +69,11 @@ def test_what_a_manifest_does_not_state_is_called_so(slices):
     """A manifest with an empty field, or without the column, gives the index an empty text."""
     assert "" not in slices["slice"].to_list()
     assert (row(slices, "platform", "not stated")["n_real"], row(slices, "platform", "not stated")["n_fake"]) == (4, 0)
+
+
+def test_only_stated_subsets_are_slices(slices):
+    day = row(slices, "subset", "day")
+    assert (day["n_real"], day["n_fake"], day["n_groups"]) == (4, 4, 4)
 
 
 def test_videos_and_groups_are_counted(slices):

@@ -1,4 +1,4 @@
-"""Where a picture is tampered with: drawn places, followed patches, faces."""
+"""Where a picture is tampered with: drawn places and faces."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 from skimage.data import astronaut
 
 from fvc_kedro.forensics.faces import FaceTracker
-from fvc_kedro.pipelines.sample_corpus.regions import BesideFace, Ellipse, FaceRegion, TrackedPatch
-from fvc_kedro.pipelines.sample_corpus.tampering import CopyMove, Inpainting, MatchedSplice, Reenactment, Resynthesis
+from fvc_kedro.pipelines.sample_corpus.regions import Ellipse, FaceRegion, shows_face
+from fvc_kedro.pipelines.sample_corpus.tampering import FaceBlend, FaceJitter, FaceSwap, Reenactment, Resynthesis
 from fvc_kedro.video import Frame, VideoArray
 
 FPS = 10.0
@@ -35,11 +35,23 @@ def textured(seed=3):
 PORTRAIT = portrait_over(textured())
 DRAWN = Ellipse(0.8, 0.85, 0.12, 0.12)
 ON_FACE = FaceRegion(DRAWN, 0.25, FPS)
-DONOR = VideoArray(np.random.default_rng(5).integers(20, 220, (3, HEIGHT, WIDTH, 3), dtype=np.uint8))
+SIZE = 180  # of the donor's head, which is flipped
+
+
+def donor():
+    """Return a video of another size, in which the astronaut, flipped, stays at the bottom right."""
+    picture = np.full((360, 400, 3), 90, np.uint8)
+    head = cv2.resize(astronaut()[:256, 96:352, ::-1], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    picture[-SIZE:, -SIZE:] = head[:, ::-1]
+    return VideoArray(np.repeat(picture[None], 3, axis=0), fps=FPS)
+
+
 ON_FACES = {
-    "matched_splice": MatchedSplice(ON_FACE, DONOR),
+    "face_swap": FaceSwap(ON_FACE, ON_FACE, donor()),
     "resynthesis": Resynthesis(ON_FACE, 3.0, (8.0, -8.0, 8.0)),
     "reenactment": Reenactment(ON_FACE, 2.0, 10.0, 0.5, 0.7, 1),
+    "face_blend": FaceBlend(ON_FACE, 0.05, 0.05, 1.05, 1.1, 10.0, 1.0),
+    "face_jitter": FaceJitter(ON_FACE, 1.0, 5.0, 1),
 }
 
 
@@ -65,22 +77,35 @@ def test_a_face_is_hit_in_every_picture_and_followed(change):
     assert middles[-1] - middles[0] == pytest.approx(STEP * (len(PORTRAIT) - 1), abs=6)
 
 
-@pytest.mark.parametrize("change", [CopyMove, Inpainting])
-def test_what_is_meant_for_beside_the_face_leaves_the_face_alone(change):
-    region = BesideFace(Ellipse(0.4, 0.5, 0.12, 0.12), FPS)
-    tampering = CopyMove(region, 0.3, 0.0) if change is CopyMove else Inpainting(region)
-    changed = list(tampering(iter(PORTRAIT[:8])))
-    for before, after, (x, y, width, height) in zip(PORTRAIT, changed, face_boxes(PORTRAIT[:8]), strict=False):
-        np.testing.assert_array_equal(
-            after[y : y + height, x + 4 : x + width - 4], before[y : y + height, x + 4 : x + width - 4]
-        )
-        assert (before != after).any()
+def test_a_swapped_face_is_scaled_onto_the_face():
+    """The donor's face, found where it has been laid, has the place and size of the face that it covers."""
+    plain = textured()
+    before, after = PORTRAIT[:6], list(ON_FACES["face_swap"](iter(PORTRAIT[:6])))
+    assert max(np.abs(shot[:, 250:].astype(int) - plain[:, 250:]).max() for shot in after) == 0
+    for (x, y, width, height), (new_x, new_y, new_width, new_height) in zip(
+        face_boxes(before), face_boxes(after), strict=True
+    ):
+        assert abs(new_width - width) <= 8
+        assert abs(new_height - height) <= 8
+        assert abs(new_x + new_width / 2 - x - width / 2) <= 6
+        assert abs(new_y + new_height / 2 - y - height / 2) <= 6
+
+
+def test_a_donor_that_is_the_video_itself_changes_nothing_but_what_rounding_does():
+    itself = FaceSwap(ON_FACE, ON_FACE, VideoArray(np.stack(PORTRAIT), fps=FPS))
+    for before, after in zip(PORTRAIT, itself(iter(PORTRAIT)), strict=True):
+        assert np.abs(before.astype(int) - after).max() <= 2
+
+
+def test_videos_that_begin_with_a_face_are_known():
+    assert shows_face(VideoArray(np.stack(PORTRAIT), fps=FPS))
+    assert not shows_face(VideoArray(np.stack([textured()] * 12), fps=FPS))
+    assert not shows_face(VideoArray(np.stack([textured()] * 12 + PORTRAIT), fps=FPS))
 
 
 def test_without_a_face_the_drawn_region_is_used_from_first_to_last():
     pictures = [textured()] * 12
-    for region in (FaceRegion(DRAWN, 0.5, FPS), BesideFace(DRAWN, FPS)):
-        assert [place for _, place in region.follow(iter(pictures))] == [DRAWN] * 12
+    assert [place for _, place in FaceRegion(DRAWN, 0.5, FPS).follow(iter(pictures))] == [DRAWN] * 12
 
 
 def test_a_face_that_comes_late_does_not_draw_the_region_to_it():
@@ -99,28 +124,6 @@ def test_no_picture_is_lost_in_a_stream_shorter_than_the_search_for_a_face():
     for pictures in (PORTRAIT[:1], [textured()]):
         assert len(list(ON_FACE.follow(iter(pictures)))) == 1
     assert not list(ON_FACE.follow(iter([])))
-
-
-def test_a_patch_is_followed_by_the_pixel():
-    wide = cv2.resize(textured(4), (2 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    pictures = [wide[:, 3 * n : 3 * n + WIDTH].copy() for n in range(10)]  # the scene moves 3 pixels to the left
-    places = [place for _, place in TrackedPatch(Ellipse(0.6, 0.5, 0.15, 0.15)).follow(iter(pictures))]
-    assert (places[-1].x - places[0].x) * WIDTH == pytest.approx(-27, abs=1)
-    assert (places[-1].y - places[0].y) * HEIGHT == pytest.approx(0, abs=1)
-
-
-def test_a_patch_begins_where_there_is_texture_near_the_drawn_place():
-    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
-    picture[:, 160:] = textured()[:, 160:]
-    _, place = next(TrackedPatch(Ellipse(0.45, 0.5, 0.12, 0.12)).follow(iter([picture])))
-    assert 0.5 < place.x <= 0.56
-    assert abs(place.y - 0.5) <= 0.11
-
-
-def test_a_patch_of_a_flat_picture_stays():
-    flat = [np.full((HEIGHT, WIDTH, 3), 120, np.uint8)] * 3
-    places = [place for _, place in TrackedPatch(DRAWN).follow(iter(flat))]
-    assert len(set(places)) == 1
 
 
 def test_an_ellipse_is_opaque_inside_and_ends_at_its_border():

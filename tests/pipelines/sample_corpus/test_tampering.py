@@ -8,7 +8,7 @@ import pytest
 
 from fvc_kedro.pipelines.sample_corpus import tampering
 from fvc_kedro.pipelines.sample_corpus.blending import match_colour, match_gamma
-from fvc_kedro.pipelines.sample_corpus.regions import Ellipse, TrackedPatch
+from fvc_kedro.pipelines.sample_corpus.regions import Ellipse
 from fvc_kedro.video import VideoArray
 
 
@@ -19,14 +19,19 @@ def video(seed=0, n_frames=20, height=48, width=64):
 REGION = Ellipse(0.5, 0.5, 0.2, 0.2)
 PICTURES = [np.random.default_rng(9).integers(60, 190, (80, 96, 3), dtype=np.uint8) for _ in range(4)]
 DONOR = video(5, 3, 80, 96)
+ELSEWHERE = Ellipse(0.3, 0.6, 0.1, 0.3)
+SWAP = tampering.FaceSwap(REGION, ELSEWHERE, DONOR)
+BLEND = tampering.FaceBlend(REGION, 0.1, -0.1, 1.1, 1.2, 10.0, 0.75)
+JITTER = tampering.FaceJitter(REGION, 1.0, 3.0, 1)
 REENACTMENT = tampering.Reenactment(REGION, 2.0, 10.0, 0.5, 0.7, 1)
 SPATIAL = {
     "splice": tampering.Splice(REGION, False, DONOR),
     "poisson splice": tampering.Splice(REGION, True, DONOR),
-    "matched_splice": tampering.MatchedSplice(REGION, DONOR),
+    "face_swap": SWAP,
     "resynthesis": tampering.Resynthesis(REGION, 3.0, (5.0, -5.0, 5.0)),
     "reenactment": REENACTMENT,
-    "tracked reenactment": replace(REENACTMENT, region=TrackedPatch(REGION)),
+    "face_blend": BLEND,
+    "face_jitter": JITTER,
     "copy_move": tampering.CopyMove(REGION, 0.25, 0.05),
     "inpainting": tampering.Inpainting(REGION),
 }
@@ -52,7 +57,7 @@ def test_tampering_twice_gives_the_same_pictures(change):
 
 
 def test_a_reprs_tells_place_and_settings_but_not_where_the_donor_lies():
-    text = repr(tampering.MatchedSplice(REGION, DONOR, "abc"))
+    text = repr(tampering.FaceSwap(REGION, REGION, DONOR, "abc"))
     assert "feather=0.25" in text
     assert "donor_hash='abc'" in text
     assert "donor=" not in text
@@ -112,15 +117,80 @@ def test_the_gamma_that_was_applied_is_found():
     assert np.abs(match_gamma(content, target, opacity).astype(int) - 128).max() <= 1
 
 
-def test_a_matched_splice_is_nearer_in_colour_than_a_plain_one():
+def test_a_swapped_face_has_the_colours_of_what_it_covers():
     dark = [(picture // 3).astype(np.uint8) for picture in PICTURES]
-    wanted = inside(dark[0])[0]
-    plain, matched = (
-        inside(next(change(iter(dark))))[0]
-        for change in (tampering.Splice(REGION, False, DONOR), tampering.MatchedSplice(REGION, DONOR))
-    )
-    assert np.abs(matched - wanted).max() < 2
-    assert np.abs(plain - wanted).min() > 20
+    for before, after in zip(dark, SWAP(iter(dark)), strict=True):
+        np.testing.assert_allclose(inside(after)[0], inside(before)[0], atol=2)
+
+
+def marked(x, y, height=80, width=96):
+    """Return a grey picture with a small bright square around a place."""
+    picture = np.full((height, width, 3), 100, np.uint8)
+    picture[y - 2 : y + 2, x - 2 : x + 2] = 200
+    return picture
+
+
+def middle(picture):
+    rows, columns = np.nonzero(picture[:, :, 0] > 150)
+    return columns.mean() + 0.5, rows.mean() + 0.5
+
+
+def test_a_swapped_face_is_placed_and_scaled():
+    """What lies half a radius beside the donor's centre comes to lie half a radius beside the target's."""
+    source = Ellipse(0.25, 0.5, 0.125, 0.2)
+    donor = VideoArray(marked(60, 80, height=160, width=192)[None])  # half a radius to the right of (48, 80)
+    after = next(tampering.FaceSwap(Ellipse(0.5, 0.5, 0.25, 0.25, 0.01), source, donor)(iter([marked(48, 40)])))
+    assert middle(after) == pytest.approx((48 + 12, 40), abs=0.6)
+    bright = after[:, :, 0] > 150
+    assert bright.any(axis=0).sum() == pytest.approx(4, abs=1)  # 24 pixels of radius become 24, and 32 become 20
+    assert bright.any(axis=1).sum() == pytest.approx(4 * 20 / 32, abs=1.5)
+
+
+def test_a_blended_face_is_off_by_what_was_asked_and_its_boundary_lies_on_the_region():
+    """A radius of 24 pixels across is a width of 48: a share of .125 is 6 pixels."""
+    region = Ellipse(0.5, 0.5, 0.25, 0.25, feather=0.0)
+    shifted = next(tampering.FaceBlend(region, 0.125, -0.1, 1.0, 1.0, 0.0, 1.0)(iter([marked(48, 40)])))
+    assert middle(shifted) == pytest.approx((48 + 6, 40 - 4), abs=0.1)
+    flat = np.full((80, 96, 3), 100, np.uint8)
+    brighter = next(tampering.FaceBlend(region, 0.0, 0.0, 1.0, 1.0, 20.0, 0.5)(iter([flat])))
+    np.testing.assert_array_equal(brighter[:, :, 0] == 110, region.mask(80, 96) == 255)
+    np.testing.assert_array_equal(brighter[:, :, 0] == 100, region.mask(80, 96) == 0)
+
+
+def test_a_face_blended_with_no_difference_is_left_as_it_is():
+    for before, after in zip(
+        PICTURES, replace(BLEND, across=0, down=0, zoom=1, contrast=1, brightness=0)(iter(PICTURES)), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_jitter_moves_a_face_by_what_was_drawn():
+    pictures = [marked(48, 40)] * 200
+    jittery = tampering.FaceJitter(Ellipse(0.5, 0.5, 0.25, 0.25, 0.01), 1.0, 0.0, 3)
+    places = np.array([centre_of_light(picture) for picture in jittery(iter(pictures))]) - (48, 40)
+    assert np.abs(places).max() <= 2.05
+    np.testing.assert_allclose(places.mean(axis=0), 0, atol=0.25)
+    np.testing.assert_allclose(places.std(axis=0), 0.9, atol=0.2)  # a normal deviate of 1, cut at 2, spreads by .96
+
+
+def centre_of_light(picture):
+    light = picture[:, :, 0].astype(float) - 100
+    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]] + 0.5
+    return (light * columns).sum() / light.sum(), (light * rows).sum() / light.sum()
+
+
+def test_flicker_changes_brightness_and_nothing_else():
+    flat = [np.full((80, 96, 3), 100, np.uint8)] * 100
+    levels = [float(picture[40, 48, 0]) for picture in replace(JITTER, flicker=3.0)(iter(flat))]
+    assert np.std(levels) == pytest.approx(3, rel=0.25)
+    for before, after in zip(PICTURES, replace(JITTER, jitter=0.0, flicker=0.0)(iter(PICTURES)), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_the_jitter_of_a_face_follows_its_seed():
+    first, again, other = (np.stack(list(replace(JITTER, seed=seed)(iter(PICTURES)))) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 def test_spliced_content_moves_with_its_region():

@@ -69,8 +69,8 @@ def slice_results(
 ) -> pl.DataFrame:
     """Judge the detector on parts of the corpus.
 
-    Slices are by corpus (where there are several), platform, manipulation (the videos so manipulated beside all real
-    ones), lines of the picture (of its shorter side), bits a pixel and duration.
+    Slices are by corpus (where there are several), platform, subset (of the videos that state one), manipulation (the
+    videos so manipulated beside all real ones), lines of the picture (of its shorter side), bits a pixel and duration.
 
     Returns
     -------
@@ -106,6 +106,7 @@ def _slices(videos: pl.DataFrame, corpus_index: pl.DataFrame) -> dict[str, pl.Se
     several = {"corpus": facts["corpus"]} if facts["corpus"].n_unique() > 1 else {}
     return several | {
         "platform": facts.select(stated("platform")).to_series(),
+        "subset": facts.select(pl.when(pl.col("subset") != "").then("subset")).to_series(),
         "manipulation": manipulated,
         "resolution": _classed(lines, _CLASSES["resolution"]),
         "bitrate": _classed(bits, _CLASSES["bitrate"]),

@@ -19,10 +19,13 @@ def fit(picture: Plane, width: int, height: int) -> Plane:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation), np.uint8)
 
 
-def translate(picture: Plane, across: float, down: float) -> Plane:
-    """Move a picture by pixels or parts of them; what comes in at the edge mirrors what is there."""
+def translate(picture: Plane, across: float, down: float, size: tuple[int, int] | None = None) -> Plane:
+    """Move a picture by pixels or parts of them; what comes in at the edge mirrors what is there.
+
+    The result has the given width and height, by default the picture's own.
+    """
     matrix = np.array([[1, 0, across], [0, 1, down]], np.float64)
-    size = (picture.shape[1], picture.shape[0])
+    size = size or (picture.shape[1], picture.shape[0])
     return np.asarray(cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Where a picture is tampered with: a drifting ellipse, a patch that is followed, a face or the place beside it.
+"""Where a picture is tampered with: a drifting ellipse or a face.
 
 Each is a frozen dataclass, so that its repr tells all its settings. Places and sizes are shares of the
 picture's width and height, so one setting fits every clip.
@@ -11,20 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fvc_kedro.forensics.faces import DETECTIONS_A_SECOND, FaceTracker
-from fvc_kedro.video import Frame
+from fvc_kedro.video import Frame, Video
 from fvc_kedro.video.frame import Plane, Rectangle
 
 Pictures = Iterator[Plane]
 _BORDER = 2  # pixels at the picture's edge that a hard mask leaves out: Poisson's equation needs a surround
-_FACE_MARGIN = 1.1  # a face's ellipse against its box, which ends at the brows
 _FACE_SMOOTHING = 0.5  # weight of the new box: detections twice a second would make the region pulse
-_TEXTURE_SEARCH = 0.1  # shares of the sides by which a patch may lie off the drawn place
-_MOST_CORNERS = 80
 
 
 class Region(Protocol):
@@ -91,63 +87,6 @@ class Ellipse:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackedPatch:
-    """The most textured patch near a drawn place, followed by the median optical flow of its corners.
-
-    Parameters
-    ----------
-    drawn : Ellipse
-        Place, size and seam; its drift is not used.
-
-    References
-    ----------
-    Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", 1981.
-    Shi & Tomasi, "Good features to track", 1994.
-    Kalal, Mikolajczyk & Matas, "Forward-backward error: automatic detection of tracking failures", 2010 (median flow).
-    """
-
-    drawn: Ellipse
-
-    def follow(self, pictures: Pictures) -> Iterator[tuple[Plane, Ellipse]]:
-        """Find the patch in the first picture and follow it."""
-        place, before = self.drawn, None
-        for picture in pictures:
-            grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-            place = _most_textured(grey, place) if before is None else place.moved(*_median_flow(before, grey, place))
-            before = grey
-            yield picture, place
-
-
-def _most_textured(grey: Plane, drawn: Ellipse) -> Ellipse:
-    """Return the region moved to where nearby corners are strongest, so that there is something to follow."""
-    height, width = grey.shape
-    window = (2 * round(drawn.radius_x * width) + 1, 2 * round(drawn.radius_y * height) + 1)
-    corners = np.sqrt(np.maximum(cv2.cornerMinEigenVal(grey, 3), 0))  # or one strong corner would outdo a texture
-    texture = cv2.blur(corners, window)
-    reach = (round(_TEXTURE_SEARCH * width), round(_TEXTURE_SEARCH * height))
-    left, top = (
-        max(round(c * side) - r, 0) for c, side, r in zip((drawn.x, drawn.y), (width, height), reach, strict=True)
-    )
-    near = texture[top : top + 2 * reach[1] + 1, left : left + 2 * reach[0] + 1]
-    row, column = np.unravel_index(int(near.argmax()), near.shape)
-    return drawn.moved((left + int(column) + 0.5) / width - drawn.x, (top + int(row) + 0.5) / height - drawn.y)
-
-
-def _median_flow(before: Plane, after: Plane, place: Ellipse) -> tuple[float, float]:
-    """Return how far the corners inside the region have moved, as shares of width and height; 0 without any."""
-    height, width = before.shape
-    corners = cv2.goodFeaturesToTrack(before, _MOST_CORNERS, 0.01, 3, mask=place.mask(height, width))
-    if corners is None:
-        return 0.0, 0.0
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, np.zeros_like(corners))
-    flow = (moved - corners).reshape(-1, 2)[found.ravel() == 1]
-    if not len(flow):
-        return 0.0, 0.0
-    across, down = np.median(flow, axis=0)
-    return float(across) / width, float(down) / height
-
-
-@dataclass(frozen=True, slots=True)
 class FaceRegion:
     """The largest face where the first pictures show one, another region where they show none.
 
@@ -173,54 +112,20 @@ class FaceRegion:
 
     def follow(self, pictures: Pictures) -> Iterator[tuple[Plane, Ellipse]]:
         """Follow the face, or the other region."""
-        followed, rest = _seek_face(pictures, self.fps, self.rotation)
-        if followed is None:
-            yield from self.otherwise.follow(rest)
+        tracked = _track_face(pictures, self.fps, self.rotation)
+        first, face = _look_at_first(tracked, self.fps)
+        if face is None:
+            yield from self.otherwise.follow(chain((picture for picture, _ in first), pictures))
             return
-        for picture, place in followed:
+        for picture, place in _follow_face(chain(first, tracked), face):
             yield picture, replace(place, feather=self.feather)
 
 
-@dataclass(frozen=True, slots=True)
-class BesideFace:
-    """A drawn region, moved beside the face where the first pictures show one: for what makes no sense on a face.
-
-    Parameters
-    ----------
-    drawn : Ellipse
-        Place, size and seam. Beside a face it keeps its height in the picture and goes along with the face.
-    fps : float
-        Pictures a second of the stream.
-    rotation : int
-        Degrees, counter-clockwise, by which a player turns the picture.
-    """
-
-    drawn: Ellipse
-    fps: float
-    rotation: int = 0
-
-    def follow(self, pictures: Pictures) -> Iterator[tuple[Plane, Ellipse]]:
-        """Go along beside the face, or let the region drift."""
-        followed, rest = _seek_face(pictures, self.fps, self.rotation)
-        if followed is None:
-            yield from self.drawn.follow(rest)
-            return
-        side = 0
-        for picture, place in followed:
-            side = side or (1 if place.x < 0.5 else -1)  # where there is more room at first
-            x = place.x + side * (place.radius_x + self.drawn.radius_x)
-            yield picture, self.drawn.moved(x - self.drawn.x, 0)
-
-
-def _seek_face(
-    pictures: Pictures, fps: float, rotation: int
-) -> tuple[Iterator[tuple[Plane, Ellipse]] | None, Pictures]:
-    """Look at the first pictures: return all with the face's place, or None and the pictures where there is none."""
-    tracked = _track_face(pictures, fps, rotation)
-    first, face = _look_at_first(tracked, fps)
-    if face is None:
-        return None, chain((picture for picture, _ in first), pictures)
-    return _follow_face(chain(first, tracked), face), iter(())
+def shows_face(video: Video) -> bool:
+    """Tell whether a video begins with a face, as a ``FaceRegion`` would see it."""
+    info = video.info
+    tracked = _track_face((frame.bgr() for frame in video.frames()), info.fps, info.rotation)
+    return _look_at_first(tracked, info.fps)[1] is not None
 
 
 def _track_face(pictures: Pictures, fps: float, rotation: int) -> Iterator[tuple[Plane, Ellipse | None]]:
@@ -233,9 +138,9 @@ def _track_face(pictures: Pictures, fps: float, rotation: int) -> Iterator[tuple
 def _around(box: Rectangle, picture: Plane) -> Ellipse:
     x, y, box_width, box_height = box
     height, width = picture.shape[:2]
-    radius_x = min(_FACE_MARGIN * box_width / width / 2, 0.5)
-    radius_y = min(_FACE_MARGIN * box_height / height / 2, 0.5)
-    return Ellipse((x + box_width / 2) / width, (y + box_height / 2) / height, radius_x, radius_y).moved(0, 0)
+    return Ellipse(
+        (x + box_width / 2) / width, (y + box_height / 2) / height, box_width / width / 2, box_height / height / 2
+    )
 
 
 def _look_at_first(

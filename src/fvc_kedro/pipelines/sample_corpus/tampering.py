@@ -7,7 +7,7 @@ how new content is made to fit by blending.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
@@ -78,19 +78,124 @@ def _poisson_clone(over: Plane, under: Plane, place: Ellipse) -> Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchedSplice:
-    """A region taken from another video, with its gamma and colours matched to what it covers."""
+class FaceSwap:
+    """Another person's face, laid on the face and scaled to it, its gamma and colours matched to what it covers.
+
+    Parameters
+    ----------
+    region, donor_region : Region
+        The face, and the face of the donor.
+    donor : Video
+        Repeated where it is shorter.
+    donor_hash : str
+        Content hash of the donor.
+    """
 
     region: Region
+    donor_region: Region
     donor: Video = field(repr=False)
     donor_hash: str = ""
 
     def __call__(self, pictures: Pictures) -> Pictures:
-        """Lay the donor's matched region over each picture."""
-        for picture, foreign, place in _beside_donor(self.region, pictures, self.donor):
+        """Lay the donor's face over that of each picture."""
+        donated = self.donor_region.follow(_repeat(self.donor))
+        for (picture, place), (foreign, source) in zip(self.region.follow(pictures), donated, strict=False):
             opacity = place.opacity(*picture.shape[:2])
-            bent = match_gamma(foreign, picture, opacity)
+            bent = match_gamma(_lay(foreign, source, place, picture), picture, opacity)
             yield blend(match_colour(bent, picture, opacity), picture, opacity)
+
+
+def _lay(content: Plane, source: Ellipse, place: Ellipse, picture: Plane) -> Plane:
+    """Scale and move content so that its region ``source`` comes to lie on the region ``place`` of the picture."""
+    height, width = picture.shape[:2]
+    scaled_width = max(1, round(width * place.radius_x / source.radius_x))
+    scaled_height = max(1, round(height * place.radius_y / source.radius_y))
+    scaled = fit(content, scaled_width, scaled_height)
+    across, down = place.x * width - source.x * scaled_width, place.y * height - source.y * scaled_height
+    return translate(scaled, across, down, (width, height))
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBlend:
+    """A face laid on itself, a little off in place, size and colour: what is left is the boundary of a blend.
+
+    Parameters
+    ----------
+    region : Region
+    across, down : float
+        How far off it lies, as shares of the face's width and height.
+    zoom : float
+        Factor on its size.
+    contrast, brightness : float
+        Factor on the grey levels' distance from 128, and levels that are added.
+    share : float
+        Opacity inside the boundary, above 0 to 1.
+
+    References
+    ----------
+    Li et al., "Face X-ray for more general face forgery detection", 2020.
+    Shiohara & Yamasaki, "Detecting deepfakes with self-blended images", 2022.
+    """
+
+    region: Region
+    across: float
+    down: float
+    zoom: float
+    contrast: float
+    brightness: float
+    share: float
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        """Blend the face of each picture with itself."""
+        levels = (np.arange(256) - 128) * self.contrast + 128 + self.brightness
+        table = np.rint(levels).clip(0, 255).astype(np.uint8)
+        for picture, place in self.region.follow(pictures):
+            beside = replace(
+                place,
+                x=place.x + 2 * self.across * place.radius_x,
+                y=place.y + 2 * self.down * place.radius_y,
+                radius_x=self.zoom * place.radius_x,
+                radius_y=self.zoom * place.radius_y,
+            )
+            content = _lay(np.asarray(cv2.LUT(picture, table), np.uint8), place, beside, picture)
+            yield blend(content, picture, self.share * place.opacity(*picture.shape[:2]))
+
+
+def _draw_jitter(generator: np.random.Generator, spread: float) -> tuple[float, float]:
+    """Draw pixels across and down, normal with a standard deviation, at most twice that."""
+    across, down = np.clip(generator.normal(0, spread, 2), -2 * spread, 2 * spread)
+    return float(across), float(down)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceJitter:
+    """A face put back a little beside its place and a little brighter or darker, anew in each picture.
+
+    So do manipulations that work picture by picture.
+
+    Parameters
+    ----------
+    region : Region
+    jitter : float
+        Standard deviation of the place, in pixels; at most twice that.
+    flicker : float
+        Standard deviation of the brightness, in grey levels.
+    seed : int
+        Of both.
+    """
+
+    region: Region
+    jitter: float
+    flicker: float
+    seed: int
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        """Move the face of each picture."""
+        generator = np.random.default_rng(self.seed)
+        for picture, place in self.region.follow(pictures):
+            moved = translate(picture, *_draw_jitter(generator, self.jitter))
+            content = np.rint(moved + generator.normal(0, self.flicker)).clip(0, 255).astype(np.uint8)
+            yield blend(content, picture, place.opacity(*picture.shape[:2]))
 
 
 def _through_bottleneck(picture: Plane, factor: float) -> Plane:
@@ -155,7 +260,7 @@ class Reenactment:
         generator = np.random.default_rng(self.seed)
         for picture, place in self.region.follow(pictures):
             height, width = picture.shape[:2]
-            across, down = np.clip(generator.normal(0, self.jitter, 2), -2 * self.jitter, 2 * self.jitter)
+            across, down = _draw_jitter(generator, self.jitter)
             opacity = place.moved(across / width, down / height).opacity(height, width)
             content = translate(self._decode(picture), across, down)
             yield blend(match_colour(content, picture, opacity), picture, opacity)
@@ -171,8 +276,6 @@ class Reenactment:
 @dataclass(frozen=True, slots=True)
 class CopyMove:
     """A region of the picture copied to another place of the same picture.
-
-    It is meant for a place beside the face: a piece of the surround over a face would be absurd.
 
     Parameters
     ----------
@@ -202,8 +305,7 @@ class CopyMove:
 class Inpainting:
     """A region removed and filled from its surround.
 
-    It is meant for a place beside the face: a person without a face would be absurd. The seam is hard, as
-    filling is continuous by itself and feathering would bring back the rim of what was removed.
+    The seam is hard, as filling is continuous by itself and feathering would bring back the rim of what was removed.
 
     References
     ----------
@@ -270,7 +372,7 @@ class Version:
     length: int
     scale: float
     tampering: Tampering | None
-    revision: int = 2
+    revision: int = 3
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Make the version's frames."""
