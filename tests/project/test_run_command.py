@@ -25,7 +25,7 @@ def home(tmp_path_factory):
 
 
 def kedro_runs(folder, *params, pipeline="ingestion"):
-    given = ",".join([*params, "tracking.enabled=false", "execution.engine=serial"])
+    given = ",".join(["tracking.enabled=false", "execution.engine=serial", *params])
     command = [sys.executable, "-m", "kedro", "run", "--pipeline", pipeline, "--params", given]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
@@ -50,6 +50,20 @@ def test_a_bad_manifest_ends_with_one_sentence(home, tmp_path, content, message)
     assert "Traceback" not in printed
     assert "Repeat the previous command" not in printed
     assert not (tmp_path / "out").exists()  # neither results nor records of a run
+
+
+def test_a_manifest_whose_videos_are_all_missing_is_told_at_once(home, tmp_path):
+    rows = [f"{number}_{label}.mp4,{label},{number}" for number in range(500) for label in ("real", "fake")]
+    (tmp_path / "manifest.csv").write_text("\n".join(["video_path,label,group", *rows]))
+    given = [f"corpus_manifest={tmp_path}/manifest.csv", f"data_root={tmp_path}/out"]
+    ended = kedro_runs(home, *given, "execution.engine=local", pipeline="__default__")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "starting workers" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == (
+        "Error: no usable video is labelled real; the most frequent reasons not to use a row: missing: there is no file "
+        f"{tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: '0_real.mp4')"
+    )
 
 
 @pytest.mark.parametrize(
