@@ -13,6 +13,7 @@ from copy import copy
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,7 +105,12 @@ def run(context: click.Context, /, **options: Any) -> Any:
         options["params"] = _from_working_directory(options["params"])
     if options.get("conf_source") is None and project_folder() is None:
         options["conf_source"] = str(configuration_folder())
-    with _errors_as_messages(options["params"] or {}, options["env"] or os.environ.get("KEDRO_ENV")):
+    env = options["env"] or os.environ.get("KEDRO_ENV")
+    conf = Path(options["conf_source"] or configuration_folder())
+    if env and conf.is_dir() and not (conf / env).is_dir():
+        there = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+        raise click.BadParameter(f"{conf} has no environment {env!r}; it has {', '.join(there)}", param_hint="--env")
+    with _errors_as_messages(options["params"] or {}, env):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
         data_root = options["params"].get("data_root")
         click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())
@@ -171,9 +177,18 @@ def _message(error: BaseException | None) -> str | None:
         *(ParameterError, StaleInputError),
         *(TooFewGroupsError, TrackingError, TrainingDataError),
     )
-    if isinstance(error, written) or is_disk_full(error):
+    if isinstance(error, written) or is_disk_full(error) or _is_of_options(error):
         return str(error)
     return _message(error.__cause__) if isinstance(error, DatasetError) else None  # Kedro wraps those of datasets
+
+
+def _is_of_options(error: BaseException) -> bool:
+    """Tell whether Kedro refuses an option, such as the name of a node, before it runs any code of this project."""
+    modules = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
+    after = modules[modules.index(__name__) + 1 :] if __name__ in modules else modules
+    return "kedro.framework.cli.project" in after and all(
+        name.partition(".")[0] in ("click", "importlib", "kedro") or name == __name__ for name in after
+    )
 
 
 @cli.command()

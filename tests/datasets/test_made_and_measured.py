@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
-from fvc_kedro import execution
 from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
@@ -173,7 +172,7 @@ def test_failures_are_told_and_tried_again(records, log):
 
 
 def test_no_worker_starts_for_what_is_known_beforehand(records, log, monkeypatch):
-    monkeypatch.setattr(execution, "ProcessPool", None)  # a worker would need it
+    monkeypatch.setattr("fvc_kedro.execution.ProcessPool", None)  # a worker would need it
     records.save(replace(measuring(log), execution=Execution(), failures={"b": "not there"}))
     assert records.load() == Outcomes({}, {"b": "not there"})
 

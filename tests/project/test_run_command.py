@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 
 from conftest import REPOSITORY, copy_project
@@ -61,8 +62,8 @@ def test_a_manifest_whose_videos_are_all_missing_is_told_at_once(home, tmp_path)
     assert "Traceback" not in ended.stdout + ended.stderr
     assert "starting workers" not in ended.stderr
     assert ended.stderr.splitlines()[-1] == (
-        "Error: no usable video is labelled real; the most frequent reasons not to use a row: missing: there is no file "
-        f"{tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: '0_real.mp4')"
+        "Error: no usable video is labelled real; the most frequent reasons not to use a row: missing: "
+        f"there is no file {tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: '0_real.mp4')"
     )
 
 
@@ -155,6 +156,27 @@ def test_a_command_that_is_advised_repeats_the_parameters(monkeypatch, options, 
 def test_the_sample_corpus_is_made_in_the_project(monkeypatch):
     error = MissingInputError("kedro run --pipelines sample_corpus makes one")
     assert ending(monkeypatch, error, "--params", "data_root=/out") == f"Error: {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pipelines", "nosuch"], "the pipeline named 'nosuch'"),
+        (["--nodes", "nosuch"], "nodes named ['nosuch']"),
+        (["--tags", "nosuch"], "no nodes after applying all provided filters"),
+        (["--to-outputs", "nosuch"], "datasets named ['nosuch']"),
+        (["--runner", "NoSuchRunner"], "NoSuchRunner"),
+        (["--runner", "no.such.Runner"], "No module named 'no'"),
+        (["--env", "nosuch"], "/conf has no environment 'nosuch'; it has base, fvc, local"),
+    ],
+)
+def test_an_option_that_names_nothing_ends_with_one_sentence(home, monkeypatch, options, message):
+    monkeypatch.chdir(home)
+    bootstrap_project(home)
+    ended = CliRunner().invoke(cli.cli, ["run", *options])
+    assert isinstance(ended.exception, SystemExit)  # and no error of another kind, which would show its traceback
+    assert ended.output.splitlines()[-1].startswith("Error: ")
+    assert message in ended.output.splitlines()[-1]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
