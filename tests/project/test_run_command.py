@@ -63,7 +63,8 @@ def test_a_manifest_whose_videos_are_all_missing_is_told_at_once(home, tmp_path)
     assert "starting workers" not in ended.stderr
     assert ended.stderr.splitlines()[-1] == (
         "Error: no usable video is labelled real; the most frequent reasons not to use a row: missing: "
-        f"there is no file {tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: '0_real.mp4')"
+        f"there is no file {tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: "
+        "'0_real.mp4')"
     )
 
 
