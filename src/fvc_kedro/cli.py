@@ -30,6 +30,8 @@ from fvc_kedro.commands import kedro_command
 from fvc_kedro.configuration import configuration_folder, project_folder
 
 if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+
     from fvc_kedro.results import Results
 
 ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
@@ -210,6 +212,7 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     found = _results(env, data_root)
     if current:
         reasons = found.why_not_current(flatten(_configuration("parameters", env, data_root)))
+        reasons = reasons or found.why_not_whole(*_catalog_and_outputs(env, data_root))
         if reasons:
             more = f" and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
             click.echo(f"not up to date: {reasons[0]}{more}")
@@ -217,6 +220,16 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     elif not found.has_summary:
         raise click.ClickException("there are no results yet: run kedro run first")
     click.echo(found.text())
+
+
+def _catalog_and_outputs(env: str | None, data_root: str | None) -> tuple[CatalogProtocol, set[str]]:
+    from kedro.framework.project import pipelines  # noqa: PLC0415
+    from kedro.framework.session import KedroSession  # noqa: PLC0415 - a second, which other commands do without
+
+    params = {"data_root": data_root} if data_root else {}
+    with KedroSession.create(conf_source=str(configuration_folder()), env=env, runtime_params=params) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        return context.catalog, pipelines["__default__"].all_outputs()
 
 
 @cli.command()

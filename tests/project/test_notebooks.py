@@ -21,6 +21,11 @@ def test_the_notebook_runs_from_top_to_bottom(name, tiny_run, tmp_path):
         patch.setitem(os.environ, "IPYTHONDIR", str(tmp_path / "ipython"))
         NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project / "notebooks")}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    shown = ["image/png" in output.get("data", {}) for output in outputs]
+    assert sum(shown) == 3
+    assert shown[0]  # the verdicts, before anything else
+    assert not any(output.get("name") == "stderr" or "INFO" in output.get("text", "") for output in outputs)
+    assert all(len(line) < 200 for output in outputs for line in output.get("text", "").splitlines())
+    assert any("whole_picture: " in output.get("text", "") for output in outputs)
     assert any("over 6 groups" in output.get("text", "") for output in outputs)
     assert any("avg_f1" in output.get("text", "") and "std_f1" in output.get("text", "") for output in outputs)

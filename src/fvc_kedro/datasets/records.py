@@ -105,6 +105,12 @@ class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record
         return [self._contents]
 
     @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes."""
+        keys = read_json(self._contents)["keys"].values()
+        return [self._contents, *(self._file(key) for parts in keys for key in parts.values())]
+
+    @property
     def _contents(self) -> Path:
         return self._path / "contents.json"
 
