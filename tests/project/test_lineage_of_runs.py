@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
-from kedro.framework.project import pipelines
+from kedro.framework import project as registry
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
@@ -206,7 +206,9 @@ def test_a_file_that_is_gone_behind_a_dataset_is_found_and_made_again(copied, fo
 
     def reasons():
         with KedroSession.create(project_path=project, runtime_params=copied) as session:
-            return found().why_not_whole(session.load_context().catalog, pipelines["__default__"].all_outputs())
+            return found().why_not_whole(
+                session.load_context().catalog, registry.pipelines["__default__"].all_outputs()
+            )
 
     root, gone = Path(copied["data_root"]), []
     assert reasons() == []
