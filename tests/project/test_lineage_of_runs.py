@@ -197,7 +197,7 @@ GONE = {
     "scaled_videos": "03_primary/scaled_videos/*.mp4",
     "fold_models": "06_models/svm/fold_1/*.sha256",
     "svm_detector": "06_models/svm/final/*.sha256",
-    "permutation_trials": "07_model_output/trials/??/*.joblib",
+    "comparison_trials": "07_model_output/trials/??/*.joblib",
 }
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_is_gone_behind_a_dataset_is_found_and_made_again(copied, fo
     root, gone = Path(copied["data_root"]), []
     assert reasons() == []
     for name, pattern in GONE.items():
-        files = sorted(root.glob(pattern))[: None if name == "permutation_trials" else 1]
+        files = sorted(root.glob(pattern))[: None if name == "comparison_trials" else 1]
         for file in files:
             file.unlink()
         gone += files
