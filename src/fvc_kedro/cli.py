@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import partial
 from itertools import chain
@@ -55,7 +55,7 @@ class _Command(click.Command):
             raise
         except Exception as error:
             message = _message(error)
-            if message is None:
+            if message is None or ctx.params.get("verbose"):
                 raise
             raise click.ClickException(message) from error
 
@@ -97,8 +97,9 @@ next(option for option in _RUN_OPTIONS if option.name == "params").callback = _r
 
 
 @cli.command(params=_RUN_OPTIONS)
+@click.option("--verbose", "-v", is_flag=True, help="Show the traceback of an error too.")
 @click.pass_context
-def run(context: click.Context, /, **options: Any) -> Any:
+def run(context: click.Context, /, verbose: bool, **options: Any) -> Any:
     """Run the pipeline.
 
     Paths in --params are relative to the folder that the command is run in.
@@ -112,7 +113,7 @@ def run(context: click.Context, /, **options: Any) -> Any:
     if env and conf.is_dir() and not (conf / env).is_dir():
         there = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
         raise click.BadParameter(f"{conf} has no environment {env!r}; it has {', '.join(there)}", param_hint="--env")
-    with _errors_as_messages(options["params"] or {}, env):
+    with nullcontext() if verbose else _errors_as_messages(options["params"] or {}, env):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
         data_root = options["params"].get("data_root")
         click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())

@@ -180,6 +180,12 @@ def test_an_option_that_names_nothing_ends_with_one_sentence(home, monkeypatch, 
     assert message in ended.output.splitlines()[-1]
 
 
+def test_the_traceback_is_shown_where_wished(monkeypatch):
+    error = MissingInputError("not there")
+    assert ending(monkeypatch, error) == "Error: not there\n"
+    assert CliRunner().invoke(cli.cli, ["run", "--verbose"]).exception is error
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_full_disk_ends_with_one_sentence(home, tmp_path, tiny_corpus):
     table = tmp_path / "out/02_intermediate/corpus_index.parquet"
@@ -208,4 +214,4 @@ def test_an_unforeseen_error_keeps_its_traceback(monkeypatch):
 
 def test_kedro_s_options_are_all_there():
     assert isinstance(cli.run, click.Command)
-    assert [option.name for option in cli.run.params] == [option.name for option in kedro_run.params]
+    assert [option.name for option in cli.run.params] == [*(option.name for option in kedro_run.params), "verbose"]
