@@ -8,11 +8,12 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from copy import copy
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +31,8 @@ from fvc_kedro.configuration import configuration_folder, project_folder
 from fvc_kedro.layouts import NAMES as LAYOUTS
 
 if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+
     from fvc_kedro.results import Results
 
 ENV = click.option("--env", default=None, help="Configuration environment, such as fvc.")
@@ -53,7 +56,7 @@ class _Command(click.Command):
             raise
         except Exception as error:
             message = _message(error)
-            if message is None:
+            if message is None or ctx.params.get("verbose"):
                 raise
             raise click.ClickException(message) from error
 
@@ -99,8 +102,9 @@ next(option for option in _RUN_OPTIONS if option.name == "params").callback = _r
 
 
 @cli.command(params=_RUN_OPTIONS)
+@click.option("--verbose", "-v", is_flag=True, help="Show the traceback of an error too.")
 @click.pass_context
-def run(context: click.Context, /, **options: Any) -> Any:
+def run(context: click.Context, /, verbose: bool, **options: Any) -> Any:
     """Run the pipeline.
 
     Paths in --params are relative to the folder that the command is run in.
@@ -109,7 +113,12 @@ def run(context: click.Context, /, **options: Any) -> Any:
         options["params"] = _from_working_directory(options["params"])
     if options.get("conf_source") is None and project_folder() is None:
         options["conf_source"] = str(configuration_folder())
-    with _errors_as_messages(options["params"] or {}, options["env"] or os.environ.get("KEDRO_ENV")):
+    env = options["env"] or os.environ.get("KEDRO_ENV")
+    conf = Path(options["conf_source"] or configuration_folder())
+    if env and conf.is_dir() and not (conf / env).is_dir():
+        there = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+        raise click.BadParameter(f"{conf} has no environment {env!r}; it has {', '.join(there)}", param_hint="--env")
+    with nullcontext() if verbose else _errors_as_messages(options["params"] or {}, env):
         outcome = kedro_run.callback(**options)  # type: ignore[misc]
         data_root = options["params"].get("data_root")
         click.echo(_results(options["env"], data_root, options["conf_source"]).text_of_last_run())
@@ -180,9 +189,18 @@ def _message(error: BaseException | None) -> str | None:
         *(ParameterError, StaleInputError),
         *(TooFewGroupsError, TrackingError, TrainingDataError),
     )
-    if isinstance(error, written) or is_disk_full(error):
+    if isinstance(error, written) or is_disk_full(error) or _is_of_options(error):
         return str(error)
     return _message(error.__cause__) if isinstance(error, DatasetError) else None  # Kedro wraps those of datasets
+
+
+def _is_of_options(error: BaseException) -> bool:
+    """Tell whether Kedro refuses an option, such as the name of a node, before it runs any code of this project."""
+    modules = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
+    after = modules[modules.index(__name__) + 1 :] if __name__ in modules else modules
+    return "kedro.framework.cli.project" in after and all(
+        name.partition(".")[0] in ("click", "importlib", "kedro") or name == __name__ for name in after
+    )
 
 
 @cli.command()
@@ -204,6 +222,7 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     found = _results(env, data_root)
     if current:
         reasons = found.why_not_current(flatten(_configuration("parameters", env, data_root)))
+        reasons = reasons or found.why_not_whole(*_catalog_and_outputs(env, data_root))
         if reasons:
             more = f" and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
             click.echo(f"not up to date: {reasons[0]}{more}")
@@ -211,6 +230,16 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
     elif not found.has_summary:
         raise click.ClickException("there are no results yet: run kedro run first")
     click.echo(found.text())
+
+
+def _catalog_and_outputs(env: str | None, data_root: str | None) -> tuple[CatalogProtocol, set[str]]:
+    from kedro.framework.project import pipelines  # noqa: PLC0415
+    from kedro.framework.session import KedroSession  # noqa: PLC0415 - a second, which other commands do without
+
+    params = {"data_root": data_root} if data_root else {}
+    with KedroSession.create(conf_source=str(configuration_folder()), env=env, runtime_params=params) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        return context.catalog, pipelines["__default__"].all_outputs()
 
 
 @cli.command()

@@ -42,6 +42,7 @@ _FRAMES_AHEAD = 4
 _FAILURES_TOLD = 3  # as they happen
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WATCH = "end with parent"
+_BAR = "{desc}: {n_fmt} of {total_fmt} {unit}s |{bar}| {elapsed} so far, about {remaining} left"
 _DIED_AT_ONCE = (
     "the worker processes died before they did anything. If this is your own script: each worker imports it, so what "
     'runs a session must stand under if __name__ == "__main__": (docs/python.md). Else what they printed says why'
@@ -207,7 +208,7 @@ def _with_progress(
         return
     with (
         closing(_ENGINES[execution.engine](tasks, execution)) as results,
-        tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True) as progress,
+        tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True, bar_format=_BAR) as progress,
     ):
         for named_result in results:
             progress.update()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fvc_kedro.commands import kedro_command
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.lineage import LineageDataset
 from fvc_kedro.lineage import Kind, Lineage
+
+if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
 
 SUMMARY = "evaluation_summary"
 OTHER_METRICS = "other_metrics"
@@ -72,6 +75,21 @@ class Results:
         reasons = [finding.text for finding in self.lineage.findings(*self._own, parameters=parameters)]
         if manifest != str(self._places["corpus_manifest"]):
             reasons.insert(0, f"the results are of the corpus {manifest}")
+        return reasons
+
+    def why_not_whole(self, catalog: CatalogProtocol, outputs: Collection[str]) -> list[str]:
+        """Say which of the files behind datasets are missing, and which datasets no run has recorded.
+
+        Parameters
+        ----------
+        catalog : CatalogProtocol
+        outputs : collection of str
+            Datasets that a run makes.
+        """
+        reasons = [f"no run has recorded {name}" for name in sorted(outputs) if name not in self.lineage.records]
+        for name in self._own:
+            files: list[Path] = getattr(catalog.get(name), "needed_files", [])
+            reasons += [f"{name} lacks {file}" for file in files if not file.exists()]
         return reasons
 
     def marks(self) -> list[str]:

@@ -12,7 +12,7 @@ from kedro.io import DatasetError
 from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
-from fvc_kedro.execution import Execution
+from fvc_kedro.execution import Execution, Outcomes
 from fvc_kedro.video import Frame, UnusableVideoError, VideoArray, VideoRecipe, encoding
 from fvc_kedro.video.encoding import Encoding
 
@@ -169,6 +169,12 @@ def test_failures_are_told_and_tried_again(records, log):
         records.save(measuring(log, a=1, b=-1))
         assert records.load().failures == {"b": "negative"}
     assert log.read_text().split() == ["1:x", "-1:x", "-1:x"]
+
+
+def test_no_worker_starts_for_what_is_known_beforehand(records, log, monkeypatch):
+    monkeypatch.setattr("fvc_kedro.execution.ProcessPool", None)  # a worker would need it
+    records.save(replace(measuring(log), execution=Execution(), failures={"b": "not there"}))
+    assert records.load() == Outcomes({}, {"b": "not there"})
 
 
 def interrupt(_):

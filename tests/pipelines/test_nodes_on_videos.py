@@ -148,8 +148,8 @@ def test_inspections_are_asked_for_usable_rows_only():
     videos = {name: video(seed) for seed, name in enumerate(("a.mp4", "b.mp4", "c.mp4"))}
     videos["d.mp4"] = RefusedVideo("outside")
     batch = ingestion.inspect_videos(checked, videos, PARAMETERS["ingestion"], EXECUTION)
-    assert len(batch.measurements) == 4
-    assert len({one.keys["facts"] for one in batch.measurements.values()}) == 4
+    assert len({one.keys["facts"] for one in batch.measurements.values()}) == 3
+    assert batch.failures == {checked["video_id"][3]: "outside"}
     assert batch.measurements[checked["video_id"][0]].function(("facts",))["facts"]["n_frames"] == 20
 
 

@@ -14,6 +14,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
+from kedro.framework import project as registry
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from conftest import TINY
 from fvc_kedro.cli import cli
@@ -186,6 +189,40 @@ def test_results_are_current_only_with_the_same_parameters_and_corpus(copied, fo
     assert found().why_not_current(parameters) == ["roc_plot is missing"]
     (Path(copied["data_root"]) / "08_reporting/summary.json").unlink()
     assert found().why_not_current(parameters) == ["there are no results yet"]
+
+
+GONE = {
+    "feature_measurements": "04_feature/measurements/??/*.json",
+    "video_inspections": "02_intermediate/video_inspections/??/*.json",
+    "scaled_videos": "03_primary/scaled_videos/*.mp4",
+    "fold_models": "06_models/svm/fold_1/*.sha256",
+    "svm_detector": "06_models/svm/final/*.sha256",
+    "comparison_trials": "07_model_output/trials/??/*.joblib",
+}
+
+
+def test_a_file_that_is_gone_behind_a_dataset_is_found_and_made_again(copied, found, project, run_pipeline, tiny_run):
+    bootstrap_project(project)
+
+    def reasons():
+        with KedroSession.create(project_path=project, runtime_params=copied) as session:
+            return found().why_not_whole(
+                session.load_context().catalog, registry.pipelines["__default__"].all_outputs()
+            )
+
+    root, gone = Path(copied["data_root"]), []
+    assert reasons() == []
+    for name, pattern in GONE.items():
+        files = sorted(root.glob(pattern))[: None if name == "comparison_trials" else 1]
+        for file in files:
+            file.unlink()
+        gone += files
+        assert any(reason.startswith(f"{name} lacks {root}") for reason in reasons())
+    (root / "lineage/evaluation_report.json").unlink()
+    assert reasons()[0] == "no run has recorded evaluation_report"
+    run_pipeline(**(copied | {"svm": tiny_run["svm"]}))
+    assert reasons() == []
+    assert [file for file in gone if not file.exists()] == []
 
 
 def test_current_ends_with_1_where_results_are_not(copied, command):

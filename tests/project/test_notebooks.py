@@ -21,6 +21,12 @@ def test_the_notebook_runs_from_top_to_bottom(name, tiny_run, tmp_path):
         patch.setitem(os.environ, "IPYTHONDIR", str(tmp_path / "ipython"))
         NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project / "notebooks")}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    shown = ["image/png" in output.get("data", {}) for output in outputs]
+    assert sum(shown) == 3
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    assert next(plot for plot, text in zip(shown, texts, strict=True) if plot or text)  # the verdicts, before all else
+    assert not any("INFO" in text or "WARNING" in text for text in texts)
+    assert all(text.count("\n") < 30 for text in texts)
+    assert any("whole_picture: " in output.get("text", "") for output in outputs)
     assert any("over 6 groups" in output.get("text", "") for output in outputs)
     assert any("avg_f1" in output.get("text", "") and "std_f1" in output.get("text", "") for output in outputs)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 
 from conftest import REPOSITORY, copy_project
@@ -25,7 +26,7 @@ def home(tmp_path_factory):
 
 
 def kedro_runs(folder, *params, pipeline="ingestion"):
-    given = ",".join([*params, "tracking.enabled=false", "execution.engine=serial"])
+    given = ",".join(["tracking.enabled=false", "execution.engine=serial", *params])
     command = [sys.executable, "-m", "kedro", "run", "--pipeline", pipeline, "--params", given]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
@@ -50,6 +51,21 @@ def test_a_bad_manifest_ends_with_one_sentence(home, tmp_path, content, message)
     assert "Traceback" not in printed
     assert "Repeat the previous command" not in printed
     assert not (tmp_path / "out").exists()  # neither results nor records of a run
+
+
+def test_a_manifest_whose_videos_are_all_missing_is_told_at_once(home, tmp_path):
+    rows = [f"{number}_{label}.mp4,{label},{number}" for number in range(500) for label in ("real", "fake")]
+    (tmp_path / "manifest.csv").write_text("\n".join(["video_path,label,group", *rows]))
+    given = [f"corpus_manifest={tmp_path}/manifest.csv", f"data_root={tmp_path}/out"]
+    ended = kedro_runs(home, *given, "execution.engine=local", pipeline="__default__")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "starting workers" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == (
+        "Error: no usable video is labelled real; the most frequent reasons not to use a row: missing: "
+        f"there is no file {tmp_path}/0_real.mp4 (paths are relative to the CSV's folder) (1000 rows, first row 1: "
+        "'0_real.mp4')"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,6 +159,33 @@ def test_the_sample_corpus_is_made_in_the_project(monkeypatch):
     assert ending(monkeypatch, error, "--params", "data_root=/out") == f"Error: {error}\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pipelines", "nosuch"], "the pipeline named 'nosuch'"),
+        (["--nodes", "nosuch"], "nodes named ['nosuch']"),
+        (["--tags", "nosuch"], "no nodes after applying all provided filters"),
+        (["--to-outputs", "nosuch"], "datasets named ['nosuch']"),
+        (["--runner", "NoSuchRunner"], "NoSuchRunner"),
+        (["--runner", "no.such.Runner"], "No module named 'no'"),
+        (["--env", "nosuch"], "/conf has no environment 'nosuch'; it has base, fvc, local"),
+    ],
+)
+def test_an_option_that_names_nothing_ends_with_one_sentence(home, monkeypatch, options, message):
+    monkeypatch.chdir(home)
+    bootstrap_project(home)
+    ended = CliRunner().invoke(cli.cli, ["run", *options])
+    assert isinstance(ended.exception, SystemExit)  # and no error of another kind, which would show its traceback
+    assert ended.output.splitlines()[-1].startswith("Error: ")
+    assert message in ended.output.splitlines()[-1]
+
+
+def test_the_traceback_is_shown_where_wished(monkeypatch):
+    error = MissingInputError("not there")
+    assert ending(monkeypatch, error) == "Error: not there\n"
+    assert CliRunner().invoke(cli.cli, ["run", "--verbose"]).exception is error
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_full_disk_ends_with_one_sentence(home, tmp_path, tiny_corpus):
     table = tmp_path / "out/02_intermediate/corpus_index.parquet"
@@ -171,4 +214,4 @@ def test_an_unforeseen_error_keeps_its_traceback(monkeypatch):
 
 def test_kedro_s_options_are_all_there():
     assert isinstance(cli.run, click.Command)
-    assert [option.name for option in cli.run.params] == [option.name for option in kedro_run.params]
+    assert [option.name for option in cli.run.params] == [*(option.name for option in kedro_run.params), "verbose"]

@@ -214,6 +214,20 @@ def test_training_again_makes_whole_children_and_a_version(copied, run_pipeline)
     assert "roc_auc" not in store.versions()[new].tags  # reporting has not judged this one
 
 
+def test_a_detector_has_one_version_however_often_it_is_trained(copied, run_pipeline):
+    store = Store(copied["data_root"])
+    versions = set(store.versions())
+    for _ in range(2):
+        run_pipeline("svm_training", **copied)
+    (first,) = set(store.versions()) - versions
+    run_pipeline("svm_training", **(copied | {"svm": copied["svm"] | {"seed": 5}}))
+    (second,) = set(store.versions()) - versions - {first}
+    assert len({store.versions()[one].tags["detector_sha256"] for one in (first, second)}) == 2
+    run_pipeline("svm_training", "evaluation", **copied)  # the first detector, now with a figure
+    assert set(store.versions()) == versions | {first, second}
+    assert 0 <= float(store.versions()[first].tags["roc_auc"]) <= 1
+
+
 def test_models_without_metrics_are_no_children(copied, run_pipeline, project, monkeypatch):
     store = Store(copied["data_root"])
     run_nodes(project, copied, monkeypatch, to_nodes=["svm_training.collect_fold_models"])

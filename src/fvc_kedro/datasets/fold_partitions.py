@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro_datasets.partitions import PartitionedDataset
 
-from fvc_kedro.datasets.model_file import digest_file
+from fvc_kedro.datasets.model_file import ModelDataset, digest_file
 
 _PREFIX = "fold_"
 
@@ -28,6 +28,12 @@ class FoldPartitionsDataset(PartitionedDataset):
     def content_files(self) -> list[Path]:
         """The files that tell the content."""
         return [Path(path) for path in self._list_partitions()]
+
+    @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes."""
+        models = self.content_files if issubclass(self._dataset_type, ModelDataset) else []
+        return [*self.content_files, *map(digest_file, models)]
 
     def save(self, data: dict[str, Any]) -> None:
         """Write the partitions, then remove the folds of this suffix that are not among them."""

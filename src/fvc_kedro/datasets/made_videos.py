@@ -100,6 +100,12 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
         return [self._contents]
 
     @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes, and the videos."""
+        names = read_json(self._contents)["videos"]
+        return [self._contents, *(place(name) for name in names for place in (self._note, self._video))]
+
+    @property
     def _contents(self) -> Path:
         return self._path / "_contents" / "contents.json"
 

@@ -84,6 +84,11 @@ class ModelDataset(AbstractDataset[Any, Any]):
     def save(self, data: Any) -> None:
         write_model(self._filepath, data)
 
+    @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes."""
+        return [self._filepath, digest_file(self._filepath)]
+
     def _exists(self) -> bool:
         return self._filepath.is_file()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,15 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementBatch:
-    """Measurements by video id, not taken yet: the dataset takes them when it saves the batch."""
+    """Measurements by video id, not taken yet: the dataset takes them when it saves the batch.
+
+    ``failures`` are the reasons of videos that are known beforehand to have none: no worker is started for them.
+    """
 
     measurements: Mapping[str, Measurement]
     execution: Execution
     description: str
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record]]]):
@@ -69,7 +73,7 @@ class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record
             for name, one in data.measurements.items()
             if wanted[name]
         }
-        failures: dict[str, str] = {}
+        failures = dict(data.failures)
         for name, outcome in run_tasks(tasks, data.execution, data.description):
             if outcome.failure is None:
                 for part in wanted[name]:
@@ -99,6 +103,12 @@ class RecordsDataset(AbstractDataset[MeasurementBatch, Outcomes[dict[str, Record
     def content_files(self) -> list[Path]:
         """The files that tell the content: records are named by all that they depend on."""
         return [self._contents]
+
+    @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes."""
+        keys = read_json(self._contents)["keys"].values()
+        return [self._contents, *(self._file(key) for parts in keys for key in parts.values())]
 
     @property
     def _contents(self) -> Path:

@@ -173,6 +173,12 @@ class TrialsDataset(AbstractDataset[TrialBatch, TrialResults]):
         return [self._contents]
 
     @property
+    def needed_files(self) -> list[Path]:
+        """The files that loading takes."""
+        trials = read_json(self._contents)["trials"]
+        return [self._contents, *(self._file(trial["key"]) for trial in trials if trial["failure"] is None)]
+
+    @property
     def _contents(self) -> Path:
         return self._path / f"{self._batch}.json"
 

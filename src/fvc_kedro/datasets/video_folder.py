@@ -43,7 +43,7 @@ class VideoFolder(Mapping[str, Video]):
     def __init__(self, root: Path, *, allow_outside: bool = False, inside: Sequence[Path] = ()) -> None:
         self._root = root
         self._allow_outside = allow_outside
-        self._inside = tuple(inside) or (root,)
+        self._inside = [folder.resolve() for folder in inside or (root,)]
 
     def __getitem__(self, video_path: str) -> Video:
         """Return the handle of a path, absolute or relative to the folder.
@@ -61,15 +61,15 @@ class VideoFolder(Mapping[str, Video]):
         elif video_path.startswith("~") and not _is_there(path):
             path = self._root / os.path.expanduser(video_path)  # noqa: PTH111 - Path's own raises for an unknown user
         try:
-            inside = any(path.resolve().is_relative_to(folder.resolve()) for folder in self._inside)
+            resolved = path.resolve()
         except (OSError, RuntimeError):  # Python 3.13 resolves a loop as far as it goes, earlier ones raise
             return RefusedVideo("not readable: a loop of symbolic links")
         except ValueError:
             return RefusedVideo("not a path: it holds a null character")
-        if not self._allow_outside and not inside:
-            return RefusedVideo(f"outside the corpus folder: --params allow_outside=true allows {path.resolve()}")
+        if not self._allow_outside and not any(map(resolved.is_relative_to, self._inside)):
+            return RefusedVideo(f"outside the corpus folder: --params allow_outside=true allows {resolved}")
         if _is_absent(path):
-            return RefusedVideo(f"missing: there is no file {path.resolve()} (paths are relative to the CSV's folder)")
+            return RefusedVideo(f"missing: there is no file {resolved} (paths are relative to the CSV's folder)")
         return VideoFile(path)
 
     def __iter__(self) -> Iterator[str]:

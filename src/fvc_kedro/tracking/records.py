@@ -17,6 +17,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 
 from fvc_kedro import __version__
+from fvc_kedro.digests import digest_of_file
 from fvc_kedro.hooks import location
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.pipelines.evaluation.summary import summarise_folds
@@ -24,6 +25,7 @@ from fvc_kedro.pipelines.reporting.plots import plot_confusion_matrix, plot_roc_
 
 PICTURES = frozenset({".png", ".jpg", ".svg", ".pdf"})
 _N_EXAMPLE_ROWS = 5
+_DETECTOR = "detector_sha256"
 # What reading a model takes beside fvc_kedro itself, which no package index carries.
 _REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "polars", "pyarrow", "scikit-learn", "scipy")
 
@@ -89,7 +91,7 @@ def log_folds(catalog: CatalogProtocol, common_tags: Mapping[str, str]) -> None:
 
 
 def log_detector(catalog: CatalogProtocol, registered_model: str, tags: Mapping[str, str]) -> str:
-    """Log the final detector with signature and input example, and register it.
+    """Log the final detector with signature and input example, and register it unless a version is of the same file.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def log_detector(catalog: CatalogProtocol, registered_model: str, tags: Mapping[
     registered_model : str
         Name in the registry.
     tags : mapping of str to str
-        Tags of the registered version.
+        Tags of the registered version, beside the SHA-256 of the detector's file.
 
     Returns
     -------
@@ -110,10 +112,17 @@ def log_detector(catalog: CatalogProtocol, registered_model: str, tags: Mapping[
     example = rows.select(detector.feature_names_in_.tolist()).to_pandas()
     logged = _log_model(detector, "detector", input_example=example)
     client = MlflowClient()
+    digest = digest_of_file(Path(str(location(catalog, "svm_detector"))))
+    tags = {**tags, _DETECTOR: digest}
+    same = client.search_model_versions(f"name = '{registered_model}' AND tags.{_DETECTOR} = '{digest}'")
+    if same:
+        for name, value in tags.items():
+            client.set_model_version_tag(registered_model, same[0].version, name, value)
+        return f"models:/{registered_model}/{same[0].version}"
     if not client.search_registered_models(f"name = '{registered_model}'"):
         client.create_registered_model(registered_model)
     registered = client.create_model_version(
-        registered_model, logged.model_uri, logged.run_id, tags=dict(tags), model_id=logged.model_id
+        registered_model, logged.model_uri, logged.run_id, tags=tags, model_id=logged.model_id
     )
     return f"models:/{registered_model}/{registered.version}"
 

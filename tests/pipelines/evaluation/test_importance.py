@@ -3,12 +3,13 @@
 from collections import Counter
 
 import numpy as np
+import polars as pl
 import pytest
 
 from evaluations import EVALUATION, SVM, key_table, segments_of, train, training_of
 from fvc_kedro.forensics import columns_of, feature_names
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA, parts_of, permute_parts
+from fvc_kedro.pipelines.evaluation.importance import IMPORTANCE_SCHEMA, column_weights, parts_of, permute_parts
 from fvc_kedro.pipelines.reporting.plots import plot_importance
 
 
@@ -104,3 +105,27 @@ def test_the_plot_names_every_part(table):
     figure = plot_importance(table)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["bitstream", "chroma"]
     assert np.isfinite(figure.get_size_inches()).all()
+
+
+def test_a_weight_is_what_a_standard_deviation_adds_to_the_log_odds():
+    trained = train(training_of(segments_of(key_table())))
+    weights = column_weights(trained.detector)
+    assert len(weights) == len(trained.detector.columns)
+    assert weights["weight"].abs().is_sorted(descending=True)
+    assert set(weights["column"].head(5)) <= set(feature_names(["chroma"]))  # which tell real from fake
+    rows = trained.table.head(1)
+    for expert, column, weight in weights.sample(6, seed=0).iter_rows():
+        scaler = trained.detector.experts_[expert]["scale"]
+        number = trained.detector.experts[expert].index(column)
+        mean, deviation = scaler.mean_[number], scaler.scale_[number]
+        low, high = (
+            trained.detector.decision_function(rows.with_columns(pl.lit(mean + shift * deviation).alias(column)))[0]
+            for shift in (-0.5, 0.5)
+        )
+        assert high - low == pytest.approx(weight, abs=1e-9)
+
+
+def test_an_rbf_kernel_has_no_weights():
+    grid = {"C": [0.1], "rbf_C": [1], "kernel": ["rbf"]}
+    trained = train(training_of(segments_of(key_table())), SVM | {"n_repeats": 1, "grid": grid})
+    assert column_weights(trained.detector).is_empty()

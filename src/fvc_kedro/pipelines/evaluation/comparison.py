@@ -50,6 +50,7 @@ METHODS = {
     "linear_discriminant": "linear discriminant with shrunk covariance on all columns of the detector",
     "gradient_boosting": "boosted trees on all columns of the detector",
 }
+TRAINED_METHODS = METHODS.keys() - {DETECTOR, MAJORITY}
 _LOGISTIC_C = (0.001, 0.1, 10)
 # Of the logistic regression on metadata, whatever the detector's grid: a shortcut must not hide behind a setting.
 _METADATA_C = (0.01, 1, 100)

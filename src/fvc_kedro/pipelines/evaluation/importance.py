@@ -25,6 +25,7 @@ IMPORTANCE_SCHEMA = {
     "loss_low": pl.Float64,
     "loss_high": pl.Float64,
 }
+WEIGHT_SCHEMA = {"expert": pl.String, "column": pl.String, "weight": pl.Float64}
 
 
 def parts_of(columns: list[str]) -> dict[str, list[str]]:
@@ -99,3 +100,28 @@ def _put(column: np.ndarray, place: dict[str, int], model: VideoDetector, rows: 
     scores = model.score_videos(rows.features, rows.videos)
     for video, probability in scores.select("video_id", "probability").iter_rows():
         column[place[video]] = probability
+
+
+def column_weights(detector: VideoDetector) -> pl.DataFrame:
+    """Weigh the columns of a detector with a linear kernel.
+
+    Whitening and classifier are linear, so together they are one weight a column. Columns that go together share it.
+
+    Parameters
+    ----------
+    detector : VideoDetector
+        Fitted.
+
+    Returns
+    -------
+    DataFrame
+        ``expert``, ``column`` and ``weight``: what one standard deviation more, in all rows of a video, adds to the log
+        odds of fake, as long as the value is not cut. The largest first, whatever their sign; empty for another kernel.
+    """
+    rows = []
+    if detector.candidate_.kernel == "linear":
+        for (name, pipeline), slope in zip(detector.experts_.items(), detector.fusion_.slopes, strict=True):
+            if pipeline is not None:
+                weights = slope * pipeline["whiten"].whitening_ @ pipeline["classify"].coef_[0]
+                rows += [(name, column, float(w)) for column, w in zip(detector.experts[name], weights, strict=True)]
+    return pl.DataFrame(rows, schema=WEIGHT_SCHEMA, orient="row").sort(pl.col("weight").abs(), descending=True)

@@ -10,6 +10,7 @@ from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve, t
 from fvc_kedro.pipelines.evaluation.permutation import plan_permutations, tabulate_permutations
 from fvc_kedro.pipelines.evaluation.slices import find_mistakes, slice_results
 from fvc_kedro.pipelines.evaluation.summary import summarise_evaluation
+from fvc_kedro.pipelines.evaluation.trainings import announce_trainings
 
 _TRAINED = ["training_table", "folds", "svm_detector"]
 
@@ -18,6 +19,12 @@ def create_pipeline() -> Pipeline:
     """Wire the evaluation."""
     return Pipeline(
         [
+            Node(
+                func=announce_trainings,
+                inputs=[*_TRAINED, "params:evaluation"],
+                outputs=None,
+                name="announce_trainings",
+            ),
             Node(
                 func=plan_comparison,
                 inputs=["training_table", "corpus_index", "folds", "svm_detector", "params:execution"],

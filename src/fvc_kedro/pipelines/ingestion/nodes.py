@@ -19,7 +19,7 @@ from fvc_kedro.learning.groups import join_groups
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import digest, kind_of, some_reasons
 from fvc_kedro.pipelines.training_rows import check_foldable
-from fvc_kedro.video import Limits, Video
+from fvc_kedro.video import Limits, RefusedVideo, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 
 logger = logging.getLogger(__name__)
@@ -352,16 +352,19 @@ def inspect_videos(
     Returns
     -------
     MeasurementBatch
-        A measurement for each ``video_id``.
+        A measurement for each ``video_id``, or the reason why its path leads to no file.
     """
     limits = IngestionParameters.model_validate(ingestion).limits.to_limits()
     settings = ExecutionParameters.model_validate(execution).to_execution()
-    measurements = {}
+    measurements, failures = {}, {}
     for video_id, path in _usable(checked_manifest).select("video_id", "video_path").iter_rows():
         video = corpus_videos[path]
+        if isinstance(video, RefusedVideo):
+            failures[video_id] = video.reason
+            continue
         key = digest("inspect", _INSPECTION_VERSION, DECODING_VERSION, video.stamp, limits)
         measurements[video_id] = Measurement(partial(_inspect, video, limits), {_FACTS: key})
-    return MeasurementBatch(measurements, settings, "inspecting videos")
+    return MeasurementBatch(measurements, settings, "inspecting videos", failures)
 
 
 def _usable(checked_manifest: pl.DataFrame) -> pl.DataFrame:
