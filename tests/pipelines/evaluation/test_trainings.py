@@ -2,12 +2,14 @@
 
 import logging
 
+import polars as pl
 import pytest
 from kedro.framework.project import configure_project, pipelines
 
 from evaluations import EVALUATION, SVM, folds_of, index_of, key_table, segments_of, training_of, untrained
 from fvc_kedro.pipelines.evaluation.ablation import plan_ablation
 from fvc_kedro.pipelines.evaluation.comparison import plan_comparison
+from fvc_kedro.pipelines.evaluation.corpora import plan_corpora
 from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve
 from fvc_kedro.pipelines.evaluation.permutation import plan_permutations
 from fvc_kedro.pipelines.evaluation.trainings import announce_trainings, count_trainings
@@ -30,6 +32,13 @@ def test_the_count_is_that_of_the_trainings_asked_for(changes):
     }
     planned = {name: len(batch.trials) for name, batch in batches.items() if batch.trials}
     assert count_trainings(TABLE, FOLDS, DETECTOR, settings) == planned
+
+
+def test_trainings_between_corpora_are_counted():
+    keys = KEYS.with_columns(corpus=pl.when(pl.col("group") < "g06").then(pl.lit("a")).otherwise(pl.lit("b")))
+    table = training_of(segments_of(keys, families=("bitstream", "chroma", "classic")))
+    batch = plan_corpora(table, index_of(keys), DETECTOR, SVM, SERIAL)
+    assert count_trainings(table, folds_of(keys), DETECTOR, EVALUATION)["corpora"] == len(batch.trials)
 
 
 def test_the_number_and_the_remedy_are_told(caplog):

@@ -10,7 +10,7 @@ import polars as pl
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.parameters import EvaluationParameters
 from fvc_kedro.pipelines.evaluation.ablation import choices_of_experts
-from fvc_kedro.pipelines.evaluation.comparison import TRAINED_METHODS
+from fvc_kedro.pipelines.evaluation.comparison import METADATA, TRAINED_METHODS
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,9 @@ def count_trainings(
     settings = EvaluationParameters.model_validate(evaluation)
     n_repeats = folds["repeat"].n_unique()
     counts = {"baselines": len(TRAINED_METHODS) * n_repeats}
+    n_corpora = folds["corpus"].n_unique()
+    if n_corpora > 1:  # each on the others and, with metadata too, within itself
+        counts["corpora"] = n_corpora * (2 + len(METADATA))
     if len(training_table) <= settings.max_rows:
         counts |= {
             "learning curve": len(set(settings.learning_curve)) * n_repeats,
