@@ -179,7 +179,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             name: None if np.isnan(slope) else self._fit_expert(rows, columns)
             for (name, columns), slope in zip(self.experts.items(), fusion.slopes, strict=True)
         }
-        self.moments_ = {name: self._moments(rows, name) for name, expert in self.experts_.items() if expert is not None}
+        self.moments_ = {name: self._moments(rows, name, expert) for name, expert in self.experts_.items() if expert}
         self.feature_names_in_ = np.array(self.columns, object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
@@ -236,13 +236,13 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             return None
         return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
 
-    def _moments(self, rows: Rows, name: str) -> Moments:
+    def _moments(self, rows: Rows, name: str, expert: Pipeline) -> Moments:
         values = _values(rows.features, self.experts[name])
         present = _is_present(values)
         y = rows.y[present]
         weights = balanced_weights(y, rows.videos[present])
         weights /= np.bincount(y, weights)[y]  # no share of fakes is assumed of a batch but one half
-        return moments_of(self.experts_[name][:_N_SCALING].transform(values[present]), weights)
+        return moments_of(expert[:_N_SCALING].transform(values[present]), weights)
 
     def aligned_to(self, table: Any, videos: NDArray[np.str_], prior_videos: float = 5.0) -> VideoDetector:
         """Return a detector that scores after aligning its columns to a batch; this one stays as it is.
@@ -274,14 +274,15 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             )
         aligned = copy.copy(self)
         aligned.experts_ = dict(self.experts_)
-        for name, source in self.moments_.items():
+        for name, expert in self.experts_.items():
             values = _values(table, self.experts[name])
             present = _is_present(values)
-            if present.any():
-                steps = [step for step in self.experts_[name].steps if step[0] != "align"]
-                scaled = Pipeline(steps[:_N_SCALING]).transform(values[present])
-                align = BatchAlignment(source, prior_videos).fit(scaled, np.asarray(videos)[present])
-                aligned.experts_[name] = Pipeline([*steps[:_N_SCALING], ("align", align), *steps[_N_SCALING:]])
+            if expert is None or not present.any():
+                continue
+            steps = [step for step in expert.steps if step[0] != "align"]
+            scaled = Pipeline(steps[:_N_SCALING]).transform(values[present])
+            align = BatchAlignment(self.moments_[name], prior_videos).fit(scaled, np.asarray(videos)[present])
+            aligned.experts_[name] = Pipeline([*steps[:_N_SCALING], ("align", align), *steps[_N_SCALING:]])
         return aligned
 
     def _row_margins(self, table: Any) -> NDArray[np.float64]:
