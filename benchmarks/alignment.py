@@ -6,11 +6,13 @@ Measure each corpus first (`kedro run --pipelines ingestion,feature_engineering 
     python benchmarks/alignment.py DATA_ROOT DATA_ROOT [DATA_ROOT ...] --batches > batches.csv
 
 Detectors of the default parameters are trained on each corpus and tested on each other, and trained on all but one
-and tested on that one ("the rest"). A row tells the pooled area under the ROC curve of one variant with its 95 % interval
-by a bootstrap over the groups of the corpus tested, the mean within groups, how much the former differs from that of the
-detector as it is (paired), and which share of fakes and of reals has a probability of one half or more. The rows "mean"
-average over the tests. With --batches, the built variant is tried on small batches drawn from the corpus tested, with
-one video a group, of which 0, 50 or 100 % are fake: the shares called fake with their standard deviation over batches.
+and tested on that one ("the rest"). A row tells the pooled area under the ROC curve of one variant with its 95 %
+interval by a bootstrap over the groups of the corpus tested, the mean within groups, how much the former differs from
+that of the detector as it is (paired), and which share of fakes and of reals has a probability of one half or more. The
+rows "mean" average over the tests. With --batches, the built variant is tried on small batches of one video a group, of
+which 0, 50 or 100 % are fake, drawn from the corpus tested or from the half of a corpus that was not trained on: the
+shares called fake with their standard deviation over batches, and the share of batches in which the plain margins of
+more than 90 % are on one side ("extreme").
 """
 
 from __future__ import annotations
@@ -37,12 +39,13 @@ from tqdm import tqdm
 
 from fvc_kedro.learning.alignment import Moments, moments_of
 from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.metrics import roc_auc
 from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
 from fvc_kedro.learning.rows import balanced_weights, first_rows
 from fvc_kedro.pipelines.training_rows import detector_of, groups_of, labels_of, rows_of
 
 Values = NDArray[np.float64]
-REST = "the rest"
+REST, OTHERS, SAME = "the rest", "each other", "other groups of the same"
 HEADER = ["variant", "trained_on", "tested_on", "roc_auc", "roc_auc_low", "roc_auc_high", "mean_group_auc"]
 HEADER += ["difference", "difference_low", "difference_high", "fakes_called_fake", "reals_called_fake"]
 BATCH_HEADER = ["variant", "trained_on", "fakes", "groups", "n_batches", "extreme"]
@@ -161,11 +164,10 @@ def load(root_: Path) -> pl.DataFrame:
     return table_of(root_, parameters_of("default", 1)).with_columns(names)
 
 
-def trained_on(roots: list[Path]) -> tuple[VideoDetector, pl.DataFrame]:
-    table = pl.concat([load(one) for one in roots], how="diagonal")
+def trained_on(table: pl.DataFrame) -> VideoDetector:
     detector = detector_of(parameters_of("default", 1), table.columns, len(table))
     rows = rows_of(table, detector.columns)
-    return detector.fit(rows.features, rows.y, rows.groups, rows.videos), table
+    return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
 
 
 def scored(detector: VideoDetector, table: pl.DataFrame) -> tuple[Values, Values, NDArray[np.int64], NDArray[np.str_]]:
@@ -183,7 +185,8 @@ def test(name: str, train: list[Path], tests: list[Path], variants: list[str]) -
     """Figures of every variant of one detector on other corpora, with their resamples."""
     found = []
     with threadpool_limits(1):
-        detector, table = trained_on(train)
+        table = pl.concat([load(one) for one in train], how="diagonal")
+        detector = trained_on(table)
         for other in tests:
             batch = load(other)
             for variant in variants:
@@ -206,7 +209,7 @@ def rows_of_figures(found: list[dict[str, Any]], variants: list[str]) -> Iterato
         yield written(one["variant"], one["trained"], one["tested"], [one])
     for variant in variants:
         own = [one for one in found if one["variant"] == variant]
-        yield written(variant, "each other", "mean", [one for one in own if one["trained"] != REST])
+        yield written(variant, OTHERS, "mean", [one for one in own if one["trained"] != REST])
         yield written(variant, REST, "mean", [one for one in own if one["trained"] == REST])
 
 
@@ -221,34 +224,37 @@ def written(variant: str, trained: str, tested: str, parts: list[dict[str, Any]]
     return [variant, trained, tested, *(f"{number:.3f}" for number in numbers)]
 
 
-def try_batches(name: str, train: list[Path], tests: list[Path], n_draws: int = 8) -> list[tuple[Any, ...]]:
+def try_batches(kind: str, train: list[Path], tests: list[Path], n_draws: int = 8) -> list[tuple[Any, ...]]:
     """Shares called fake in small batches of one video a group."""
-    found = []
+    table = pl.concat([load(one) for one in train], how="diagonal")
+    if kind != SAME:
+        return [row for other in tests for row in batches_of(kind, table, load(other), n_draws)]
+    groups = np.unique(groups_of(table))
+    if len(groups) < 12:
+        return []
+    half = np.isin(groups_of(table), np.random.default_rng(0).permutation(groups)[: len(groups) // 2])
+    parts = table.filter(pl.Series(half)), table.filter(pl.Series(~half))
+    return [row for seen, unseen in (parts, parts[::-1]) for row in batches_of(kind, seen, unseen, n_draws)]
+
+
+def batches_of(kind: str, table: pl.DataFrame, whole: pl.DataFrame, n_draws: int) -> Iterator[tuple[Any, ...]]:
+    videos = whole.select("video_id", "label", "group").unique("video_id").sort("video_id")
     with threadpool_limits(1):
-        detector, table = trained_on(train)
-        for other in tests:
-            whole = load(other)
-            videos = whole.select("video_id", "label", "group").unique("video_id").sort("video_id")
-            for share, n_groups in ((share, n) for share in (0.0, 0.5, 1.0) for n in (2, 6, 12, 20)):
-                generator = np.random.default_rng(n_groups)
-                for _ in range(n_draws):
-                    drawn = draw_batch(videos, share, n_groups, generator)
-                    if drawn is None:
-                        break
-                    batch = whole.filter(pl.col("video_id").is_in(drawn))
-                    for variant in (PLAIN, BUILT):
-                        margin, probability, y, _ = scored(aligned(detector, table, batch, variant), batch)
-                        if variant == PLAIN:
-                            extreme = not 0.1 <= (margin > 0).mean() <= 0.9
-                        called = [
-                            (probability[y == label] >= 0.5).mean() if (y == label).any() else None for label in (1, 0)
-                        ]
-                        pairs = (margin[y == 1][:, None] - margin[y == 0]).ravel()
-                        auc = float(((pairs > 0) + 0.5 * (pairs == 0)).mean()) if len(pairs) else None
-                        found.append(
-                            (variant, REST if name == REST else "each other", share, n_groups, extreme, *called, auc)
-                        )
-    return found
+        detector = trained_on(table)
+        for share, n_groups in ((share, n) for share in (0.0, 0.5, 1.0) for n in (2, 6, 12, 20)):
+            generator = np.random.default_rng(n_groups)
+            for _ in range(n_draws):
+                drawn = draw_batch(videos, share, n_groups, generator)
+                if drawn is None:
+                    break
+                batch = whole.filter(pl.col("video_id").is_in(drawn))
+                extreme = not 0.1 <= (scored(detector, batch)[0] > 0).mean() <= 0.9
+                for variant in (PLAIN, BUILT):
+                    margin, probability, y, _ = scored(aligned(detector, table, batch, variant), batch)
+                    called = [
+                        (probability[y == label] >= 0.5).mean() if (y == label).any() else None for label in (1, 0)
+                    ]
+                    yield variant, kind, share, n_groups, extreme, *called, roc_auc(y, margin)
 
 
 def draw_batch(videos: pl.DataFrame, share: float, n_groups: int, generator: np.random.Generator) -> list[str] | None:
@@ -276,6 +282,8 @@ def main() -> None:
     writer = csv.writer(sys.stdout)
     work = joblib.Parallel(arguments.jobs, return_as="generator")
     if arguments.batches:
+        jobs = [(OTHERS if len(train) == 1 else name, train, tests) for name, train, tests in jobs]
+        jobs += [(SAME, [one], []) for one in roots]
         parts = work(joblib.delayed(try_batches)(*job) for job in jobs)
         names = ["variant", "trained_on", "fakes", "groups", "extreme", "f", "r", "roc_auc"]
         rows = [row for part in tqdm(parts, total=len(jobs), file=sys.stderr) for row in part]
