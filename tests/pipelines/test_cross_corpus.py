@@ -1,6 +1,7 @@
 """The trained detector on a corpus it does not know, and on one it does."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from fvc_kedro.pipelines.cross_corpus.nodes import (
 )
 from fvc_kedro.pipelines.cross_corpus.report import write_other_report
 from fvc_kedro.pipelines.training_rows import TrainingDataError, rows_of
+from fvc_kedro.results import Results
 
 KEYS = key_table(8)
 SEGMENTS = segments_of(KEYS, separation=1.0)
@@ -395,6 +397,10 @@ def test_a_run_aligns_to_another_corpus(trained, run_pipeline, tmp_path):
     page = (root / "other_corpus/report.html").read_text()
     assert "the batch has 4 groups" in page
     assert "the batch has 4 groups" in predictions["alignment_warning"][0]
+    places = {"lineage": root / "lineage", "other_metrics": root / "other_corpus/metrics.parquet"}
+    *_, plain, aligned = Results(places, None).text_of_last_run().splitlines()
+    assert re.match(r"  AUC       [01]\.\d{3}   \(", plain)
+    assert re.match(r"  aligned   [01]\.\d{3}   \(", aligned)
 
 
 def test_a_run_on_the_corpus_trained_on_leaves_everything_out(trained, run_pipeline):
