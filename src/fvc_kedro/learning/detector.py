@@ -179,7 +179,9 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             name: None if np.isnan(slope) else self._fit_expert(rows, columns)
             for (name, columns), slope in zip(self.experts.items(), fusion.slopes, strict=True)
         }
-        self.moments_ = {name: self._moments(rows, name, expert) for name, expert in self.experts_.items() if expert}
+        self.moments_ = {
+            name: self._moments(rows, name, expert) for name, expert in self.experts_.items() if expert is not None
+        }
         self.feature_names_in_ = np.array(self.columns, object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
