@@ -177,6 +177,7 @@ def _message(error: BaseException | None) -> str | None:
     from fvc_kedro.datasets.errors import FileError  # noqa: PLC0415 - other commands raise none of them
     from fvc_kedro.execution import DeadWorkerError, is_disk_full  # noqa: PLC0415
     from fvc_kedro.hooks import MissingInputError, OutputFolderError  # noqa: PLC0415
+    from fvc_kedro.learning.alignment import NotAlignableError  # noqa: PLC0415
     from fvc_kedro.learning.folds import TooFewGroupsError  # noqa: PLC0415
     from fvc_kedro.lineage_hook import BusyError, StaleInputError  # noqa: PLC0415
     from fvc_kedro.parameters import ParameterError  # noqa: PLC0415
@@ -186,7 +187,7 @@ def _message(error: BaseException | None) -> str | None:
 
     written = (
         *(BusyError, FileError, DeadWorkerError, ManifestError, MissingInputError, OutputFolderError),
-        *(ParameterError, StaleInputError),
+        *(NotAlignableError, ParameterError, StaleInputError),
         *(TooFewGroupsError, TrackingError, TrainingDataError),
     )
     if isinstance(error, written) or is_disk_full(error) or _is_of_options(error):

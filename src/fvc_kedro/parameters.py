@@ -46,6 +46,7 @@ def _no_column(name: str) -> str:
     }
     # Columns of the tables that predictions are joined with.
     taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}
+    taken |= {"aligned_margin", "aligned_probability", "aligned_verdict", "alignment_warning"}
     if name in taken:
         raise ValueError(f"an expert may not be named {name!r}, which names a column of a table already")
     return name
@@ -235,6 +236,14 @@ class EvaluationParameters(Parameters):
     shortcut_auc: float = Field(gt=0.5, le=1)
 
 
+class CrossCorpusParameters(Parameters):
+    """How another corpus is scored."""
+
+    alignment: Literal["none", "coral"]
+    prior_videos: float = Field(gt=0)
+    few_groups: int = Field(ge=1)
+
+
 class ReportingParameters(Parameters):
     """How results are shown, and asked."""
 
@@ -286,6 +295,7 @@ GROUPS: dict[str, type[Parameters]] = {
     "scaling": ScalingParameters,
     "svm": SvmParameters,
     "evaluation": EvaluationParameters,
+    "cross_corpus": CrossCorpusParameters,
     "reporting": ReportingParameters,
     "execution": ExecutionParameters,
     "tracking": TrackingParameters,

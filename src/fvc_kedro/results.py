@@ -149,14 +149,18 @@ class Results:
 def _other_metrics(path: Path) -> list[str]:
     import polars as pl  # noqa: PLC0415 - only after a test on another corpus
 
-    values = {name: figures for name, *figures in pl.read_parquet(path).iter_rows()}
-    auc, low, high = values["roc_auc"]
-    n_videos, n_groups, n_left_out = (values[name][0] for name in ("n_videos", "n_groups", "n_left_out"))
-    return [
+    table = pl.read_parquet(path).select("metric", "alignment", "value", "low", "high")
+    values = {(name, alignment): figures for name, alignment, *figures in table.iter_rows()}
+    n_videos, n_groups, n_left_out = (values[name, "none"][0] for name in ("n_videos", "n_groups", "n_left_out"))
+    lines = [
         f"another corpus: {n_videos:.0f} videos of {n_groups:.0f} groups that had no part in training "
-        f"({n_left_out:.0f} had, and are left out)",
-        f"  AUC       {_number(auc)}   ({_interval(low, high)})",
+        f"({n_left_out:.0f} had, and are left out)"
     ]
+    for alignment, title in (("none", "AUC"), ("coral", "aligned")):
+        if ("roc_auc", alignment) in values:
+            auc, low, high = values["roc_auc", alignment]
+            lines.append(f"  {title:9} {_number(auc)}   ({_interval(low, high)})")
+    return lines
 
 
 def _metrics(summary: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """The trained detector on a corpus it does not know, and on one it does."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,19 +13,23 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from conftest import make_tiny_corpus
-from evaluations import COLUMNS, EVALUATION, SVM, index_of, key_table, segments_of, training_of, untrained
+from evaluations import COLUMNS, EVALUATION, PARAMETERS, SVM, index_of, key_table, segments_of, training_of, untrained
 from fvc_kedro.forensics import feature_names
+from fvc_kedro.learning.alignment import NotAlignableError
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.cross_corpus.nodes import (
     METRIC_SCHEMA,
     PREDICTION_SCHEMA,
+    alignment_warnings,
     evaluate_other_corpus,
     judge_other_corpus,
     plot_other_roc,
 )
+from fvc_kedro.pipelines.cross_corpus.report import write_other_report
 from fvc_kedro.pipelines.training_rows import TrainingDataError, rows_of
+from fvc_kedro.results import Results
 
 KEYS = key_table(8)
 SEGMENTS = segments_of(KEYS, separation=1.0)
@@ -45,7 +50,16 @@ def detector():
     return make_detector(Verdicts(0.3, 0.7, 0.05, 0.05, 0.0, 0.0))
 
 
-def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_index=None, table=None, unit="segment"):
+def judged(
+    detector,
+    other=OTHER,
+    segments=OTHER_SEGMENTS,
+    index=None,
+    trained_index=None,
+    table=None,
+    unit="segment",
+    **cross_corpus,
+):
     return judge_other_corpus(
         segments,
         index_of(other) if index is None else index,
@@ -53,6 +67,7 @@ def judged(detector, other=OTHER, segments=OTHER_SEGMENTS, index=None, trained_i
         training_of(SEGMENTS) if table is None else table,
         detector,
         unit,
+        PARAMETERS["cross_corpus"] | cross_corpus,
     )
 
 
@@ -70,8 +85,13 @@ def known_groups(predictions):
     return predictions.filter("in_training")["group"].unique().sort().to_list()
 
 
-def figures(predictions):
-    return dict(evaluate_other_corpus(predictions, EVALUATION).select("metric", "value").rows())
+def figures(predictions, alignment="none"):
+    found = evaluate_other_corpus(predictions, EVALUATION).filter(alignment=alignment)
+    return dict(found.select("metric", "value").rows())
+
+
+def page_of(predictions):
+    return write_other_report(predictions, evaluate_other_corpus(predictions, EVALUATION), b"picture")
 
 
 def test_every_video_of_another_corpus_is_judged(detector):
@@ -85,8 +105,10 @@ def test_every_video_of_another_corpus_is_judged(detector):
     np.testing.assert_allclose(found["margin"], found["stream"] + found["colour"])
     metrics = evaluate_other_corpus(found, EVALUATION)
     assert dict(metrics.schema) == METRIC_SCHEMA
-    assert metrics["metric"].to_list() == [*METRICS, "n_videos", "n_groups", "n_left_out"]
-    value, low, high = metrics.row(0)[1:]
+    shares = ["fakes_called_fake", "reals_called_fake"]
+    assert metrics["metric"].to_list() == [*METRICS, *shares, "n_videos", "n_groups", "n_left_out"]
+    assert set(metrics["alignment"]) == {"none"}
+    value, low, high = metrics.select("value", "low", "high").row(0)
     assert value > 0.95
     assert low <= value <= high
     assert figures(found)["n_videos"] == 24
@@ -215,6 +237,122 @@ def test_no_expert_may_be_named_as_a_column_of_the_predictions(name):
         SvmParameters.model_validate(SVM | {"experts": {name: ["chroma"]}})
 
 
+# Aligned to the batch
+
+# As if measured on other encoders; both corpora have two equal segments a video.
+SHIFTED = OTHER_SEGMENTS.with_columns(pl.col(COLUMNS) * 0.7 + 1.5)
+ALIGNED = ["aligned_margin", "aligned_probability", "aligned_verdict", "alignment_warning"]
+
+
+def test_without_alignment_nothing_is_said_of_it(detector):
+    found = judged(detector)
+    assert all(found[name].null_count() == len(found) for name in ALIGNED)
+    page = page_of(found)
+    assert "aligned" not in page.replace("cross_corpus.alignment=coral</code> scores a second time, aligned", "")
+
+
+def test_both_scores_stand_side_by_side(detector, caplog):
+    plain, found = judged(detector, segments=SHIFTED), judged(detector, segments=SHIFTED, alignment="coral")
+    assert found.drop(ALIGNED).equals(plain.drop(ALIGNED))
+    batch = SHIFTED["video_id"].to_numpy().astype(str)
+    wanted = detector.aligned_to(SHIFTED, batch).score_videos(SHIFTED, batch)
+    np.testing.assert_allclose(found["aligned_margin"], wanted["margin"])
+    np.testing.assert_allclose(found["aligned_probability"], wanted["probability"])
+    assert found["aligned_verdict"].to_list() == detector.verdicts_(wanted["probability"].to_numpy()).tolist()
+    with caplog.at_level("INFO"):
+        metrics = evaluate_other_corpus(found, EVALUATION)
+    assert "detector as it is: " in caplog.text
+    assert "detector aligned to the batch (coral): " in caplog.text
+    both = metrics.filter(metric="reals_called_fake")
+    assert both["alignment"].to_list() == ["none", "coral"]
+    assert both["value"][0] > both["value"][1] + 0.3
+    row = metrics.row(by_predicate=(pl.col("metric") == "roc_auc") & (pl.col("alignment") == "coral"), named=True)
+    assert row["difference"] == pytest.approx(row["value"] - figures(plain)["roc_auc"])
+    assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    assert len(plot_other_roc(found).axes[0].lines) == 3
+
+
+def test_the_shares_called_fake_are_those_of_the_probabilities(detector):
+    found = judged(detector, segments=SHIFTED)
+    for label in ("fake", "real"):
+        called = (found.filter(label=label)["probability"] >= 0.5).mean()
+        assert figures(found)[f"{label}s_called_fake"] == pytest.approx(called)
+
+
+def test_labels_play_no_part_in_alignment(detector):
+    turned = OTHER.with_columns(label=pl.when(pl.col("label") == "real").then(pl.lit("fake")).otherwise(pl.lit("real")))
+    found = [judged(detector, other, SHIFTED, alignment="coral") for other in (OTHER, turned)]
+    assert found[0].drop("label").equals(found[1].drop("label"))
+
+
+def test_videos_of_known_groups_are_not_aligned_to_but_scored(detector):
+    first = pl.col("group") == "og00"
+    far = SHIFTED.with_columns(pl.when(first).then(pl.col(name) + 9).otherwise(pl.col(name)) for name in COLUMNS)
+    known = named(KEYS, {"g00": ["g00", "og00"]})
+    found, other = (
+        judged(detector, segments=segments, trained_index=known, alignment="coral") for segments in (SHIFTED, far)
+    )
+    assert found.filter(~first).equals(other.filter(~first))
+    assert other.filter(first)["aligned_margin"].is_finite().all()
+
+
+def test_few_groups_are_warned_of_with_number_and_remedy(detector, caplog):
+    found = judged(detector, alignment="coral", few_groups=7)
+    text = "the batch has 6 groups, fewer than cross_corpus.few_groups, 7"
+    assert set(found["alignment_warning"]) == {alignment_warnings(found)[0]}
+    assert text in found["alignment_warning"][0]
+    assert "align more videos of the same origin" in found["alignment_warning"][0]
+    assert text in page_of(found)
+    assert text in caplog.text
+    assert alignment_warnings(judged(detector, alignment="coral", few_groups=6)) == []
+
+
+@pytest.mark.parametrize(("label", "rare"), [("real", "fake"), ("fake", "real")])
+def test_a_batch_that_looks_like_one_class_is_warned_of(detector, label, rare):
+    others = OTHER.filter(pl.col("label") == label)
+    segments = OTHER_SEGMENTS.filter(pl.col("label") == label)
+    found = judged(detector, others, segments, alignment="coral", few_groups=1)
+    assert f"holds hardly any {rare} video" in found["alignment_warning"][0]
+    # Half of a batch of one class is moved across the threshold.
+    assert 0.2 < (found["aligned_margin"] > 0).mean() < 0.8
+
+
+def test_a_rare_class_among_the_labels_is_warned_of(detector):
+    found = judged(detector, alignment="coral", few_groups=1)
+    most = found.with_columns(
+        label=pl.when(pl.col("video_id") == "ov000").then(pl.lit("real")).otherwise(pl.lit("fake"))
+    )
+    assert alignment_warnings(found) == []
+    assert "96% of the batch are labelled fake" in alignment_warnings(most)[0]
+    assert "add real videos" in page_of(most)
+    assert alignment_warnings(most.with_columns(aligned_margin=pl.lit(None, pl.Float64))) == []
+
+
+def test_the_page_shows_both_scores_with_intervals_and_verdicts(detector):
+    found = judged(detector, segments=SHIFTED, alignment="coral")
+    page = page_of(found)
+    value = f"{figures(found, 'coral')['roc_auc']:.3f} <small>("
+    assert value in page
+    assert "data:image/png;base64,cGljdHVyZQ==" in page
+    assert "http" not in page.replace("http-equiv", "")
+    for column, name in (("verdict", "as it is"), ("aligned_verdict", "aligned")):
+        for label in ("real", "fake"):
+            counts = [
+                found.filter(pl.col("label") == label, pl.col(column) == verdict).height
+                for verdict in ("authentic", "inconclusive", "tampered")
+            ]
+            cells = "".join(f"<td>{count}</td>" for count in counts)
+            assert f"<tr><td>{name}</td><td>{label}</td>{cells}</tr>" in page
+
+
+def test_a_detector_trained_before_alignment_is_an_error_with_a_remedy():
+    old = make_detector()
+    del old.moments_
+    assert judged(old)["aligned_margin"].null_count() == 24
+    with pytest.raises(NotAlignableError, match="kedro run --pipelines svm_training"):
+        judged(old, alignment="coral")
+
+
 def results(root, name):
     return pl.read_parquet(root / f"other_corpus/{name}.parquet")
 
@@ -243,8 +381,26 @@ def test_a_run_judges_another_corpus(trained, run_pipeline, tmp_path):
     for name in ("corpus_index", "segment_features", "features_metadata", "rejected_videos", "failed_videos"):
         assert (root / f"other_corpus/{name}.parquet").exists()
     assert (root / "other_corpus/roc.png").stat().st_size > 3000
+    assert "Does it work on another corpus?" in (root / "other_corpus/report.html").read_text()
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before  # nothing of the corpus trained on is written
+
+
+def test_a_run_aligns_to_another_corpus(trained, run_pipeline, tmp_path):
+    other = make_tiny_corpus(tmp_path / "other", n_groups=4, seed=5, group_name="scene")
+    root = Path(trained["data_root"])
+    settings = trained | {"cross_corpus": {"alignment": "coral"}}
+    run_pipeline("cross_corpus", evaluate_on=str(other), **settings)
+    predictions, metrics = results(root, "predictions"), results(root, "metrics")
+    assert predictions["aligned_probability"].is_between(0, 1).all()
+    assert set(metrics["alignment"]) == {"none", "coral"}
+    page = (root / "other_corpus/report.html").read_text()
+    assert "the batch has 4 groups" in page
+    assert "the batch has 4 groups" in predictions["alignment_warning"][0]
+    places = {"lineage": root / "lineage", "other_metrics": root / "other_corpus/metrics.parquet"}
+    *_, plain, aligned = Results(places, None).text_of_last_run().splitlines()
+    assert re.match(r"  AUC       [01]\.\d{3}   \(", plain)
+    assert re.match(r"  aligned   [01]\.\d{3}   \(", aligned)
 
 
 def test_a_run_on_the_corpus_trained_on_leaves_everything_out(trained, run_pipeline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fvc_kedro.learning.alignment import BatchAlignment, Moments, NotAlignableError, moments_of
 from fvc_kedro.learning.calibration import Fusion, fit_fusion
 from fvc_kedro.learning.candidates import Candidate
 from fvc_kedro.learning.folds import (
@@ -29,6 +31,7 @@ from fvc_kedro.learning.rows import Rows, balanced_weights, first_rows, mean_by_
 from fvc_kedro.learning.search import GridPoint, score_candidates
 from fvc_kedro.learning.thresholds import Verdicts
 
+_N_SCALING = 2  # steps of an expert's pipeline before it is aligned: impute and scale
 _DIGITS = 12  # scores are rounded, so that detectors without any signal tie instead of being ranked by rounding errors
 
 
@@ -81,6 +84,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     experts_ : dict of str to Pipeline or None
         Fitted: impute, scale, whiten, (map,) classify. None for an expert that always abstains: it has fewer than two
         groups of a class, no out-of-fold margins of both classes, or only constant columns.
+    moments_ : dict of str to Moments
+        Mean and covariance of the scaled and cut columns of each fitted expert, both classes counting the same.
     fusion_ : Fusion
     verdicts_ : Verdicts or None
         The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
@@ -185,6 +190,9 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             name: None if np.isnan(slope) else self._fit_expert(rows, columns)
             for (name, columns), slope in zip(self.experts.items(), fusion.slopes, strict=True)
         }
+        self.moments_ = {
+            name: self._moments(rows, name, expert) for name, expert in self.experts_.items() if expert is not None
+        }
         self.feature_names_in_ = np.array(self.columns, object)
         self.classes_ = np.unique(rows.y)
         self.verdicts_: Verdicts | None = None
@@ -243,6 +251,55 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         if not prepared.any():  # all columns are constant
             return None
         return Pipeline([*preprocessing.steps, *self.candidate_.fit(prepared, y, weights).steps])
+
+    def _moments(self, rows: Rows, name: str, expert: Pipeline) -> Moments:
+        values = _values(rows.features, self.experts[name])
+        present = _is_present(values)
+        y = rows.y[present]
+        weights = balanced_weights(y, rows.videos[present], rows.corpora_of(present))
+        weights /= np.bincount(y, weights)[y]  # no share of fakes is assumed of a batch but one half
+        return moments_of(expert[:_N_SCALING].transform(values[present]), weights)
+
+    def aligned_to(self, table: Any, videos: NDArray[np.str_], prior_videos: float = 5.0) -> VideoDetector:
+        """Return a detector that scores after aligning its columns to a batch; this one stays as it is.
+
+        Parameters
+        ----------
+        table : DataFrame
+            The batch: a row a segment or a video, with the columns of ``feature_names_in_``. Labels are not used.
+        videos : ndarray of str, shape (n_rows,)
+            The video of each row; every video counts the same.
+        prior_videos : float
+            As of :class:`~fvc_kedro.learning.alignment.BatchAlignment`.
+
+        Returns
+        -------
+        VideoDetector
+            An expert that no row of the batch has columns of is not aligned.
+
+        Raises
+        ------
+        NotAlignableError
+            If the detector was trained before it kept the moments that alignment needs.
+        """
+        check_is_fitted(self, "fusion_")
+        if not hasattr(self, "moments_"):
+            raise NotAlignableError(
+                "the detector was trained by a version that kept no moments for alignment: kedro run --pipelines "
+                "svm_training"
+            )
+        aligned = copy.copy(self)
+        aligned.experts_ = dict(self.experts_)
+        for name, expert in self.experts_.items():
+            values = _values(table, self.experts[name])
+            present = _is_present(values)
+            if expert is None or not present.any():
+                continue
+            steps = [step for step in expert.steps if step[0] != "align"]
+            scaled = Pipeline(steps[:_N_SCALING]).transform(values[present])
+            align = BatchAlignment(self.moments_[name], prior_videos).fit(scaled, np.asarray(videos)[present])
+            aligned.experts_[name] = Pipeline([*steps[:_N_SCALING], ("align", align), *steps[_N_SCALING:]])
+        return aligned
 
     def _row_margins(self, table: Any) -> NDArray[np.float64]:
         """Margin of each row by each expert, NaN where it abstains; shape (n_rows, n_experts)."""

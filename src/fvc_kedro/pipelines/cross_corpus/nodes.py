@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from fvc_kedro.learning.detector import VideoDetector
-from fvc_kedro.learning.resampling import draw_groups, judge_videos
-from fvc_kedro.parameters import EvaluationParameters
+from fvc_kedro.learning.folds import Groups, Labels
+from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
+from fvc_kedro.parameters import CrossCorpusParameters, EvaluationParameters
 from fvc_kedro.pipelines.measuring import video_table
 from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
 from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of
@@ -27,8 +29,18 @@ PREDICTION_SCHEMA = (
     "margin",
     "probability",
     "verdict",
+    "aligned_margin",
+    "aligned_probability",
+    "aligned_verdict",
+    "alignment_warning",
 )
-METRIC_SCHEMA = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+METRIC_SCHEMA = {"metric": pl.String, "alignment": pl.String} | dict.fromkeys(
+    ("value", "low", "high", "difference", "difference_low", "difference_high"), pl.Float64
+)
+PLAIN = "none"  # the alignment of the detector as it is
+PROBABILITIES = {PLAIN: "probability", "coral": "aligned_probability"}
+_SCORES = ("margin", "probability", "verdict")
+_RARE = 0.1  # share of a class below which a batch counts as one of the other class alone
 
 
 def judge_other_corpus(
@@ -38,6 +50,7 @@ def judge_other_corpus(
     training_table: pl.DataFrame,
     svm_detector: VideoDetector,
     unit: str,
+    cross_corpus: dict[str, Any],
 ) -> pl.DataFrame:
     """Score the videos of another corpus.
 
@@ -50,13 +63,16 @@ def judge_other_corpus(
     svm_detector : VideoDetector
     unit : str
         What the detector was trained on: ``segment`` or ``video``.
+    cross_corpus : dict
+        Parameters; whether to score a second time, aligned to the videos whose group had no part in training.
 
     Returns
     -------
     DataFrame
         A row a video, sorted: video_id, video_path, label, group, ``in_training`` (whether the detector was trained on
         a video of the same group, or on the same content as one of the group), ``margin``, ``probability`` of fake,
-        ``verdict``, then the evidence of each expert, null where it abstains.
+        ``verdict``, the same of the aligned detector and why alignment may be unsafe (null where it is off), then the
+        evidence of each expert of the detector as it is, null where it abstains.
 
     Raises
     ------
@@ -75,17 +91,70 @@ def judge_other_corpus(
             "no video of the other corpus could be measured: rejected_videos and failed_videos in the folder "
             "other_corpus say why"
         )
-    scores = svm_detector.score_videos(units, units["video_id"].to_numpy().astype(np.str_))
-    probability, verdicts_of = scores["probability"].to_numpy(), svm_detector.verdicts_
-    verdicts = verdicts_of(probability) if verdicts_of else np.full(len(scores), "inconclusive")
+    settings = CrossCorpusParameters.model_validate(cross_corpus)
     known = _known_groups(other_index, corpus_index, training_table)
+    keys = other_index.with_columns(in_training=pl.col("group").is_in(known.implode()))
+    scores = _scores(svm_detector, units)
+    aligned = scores.select("video_id", *(pl.lit(None, scores[name].dtype).alias(name) for name in _SCORES))
+    warning = None
+    if settings.alignment != PLAIN:
+        batch = units.join(keys.filter(~pl.col("in_training")), on="video_id", how="semi", maintain_order="left")
+        detector = svm_detector.aligned_to(batch, _videos(batch), settings.prior_videos)
+        aligned = _scores(detector, units)
+        warning = _unsafe(scores.join(keys, on="video_id").filter(~pl.col("in_training")), settings)
     return (
-        scores.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
-        .join(other_index, on="video_id", how="left", maintain_order="left")
-        .with_columns(in_training=pl.col("group").is_in(known.implode()))
+        scores.join(aligned.select("video_id", pl.col(_SCORES).name.prefix("aligned_")), on="video_id")
+        .join(keys, on="video_id", how="left", maintain_order="left")
+        .with_columns(alignment_warning=pl.lit(warning, pl.String))
         .select(*PREDICTION_SCHEMA, *svm_detector.experts)
         .sort("video_id")
     )
+
+
+def _scores(detector: VideoDetector, units: pl.DataFrame) -> pl.DataFrame:
+    scores = detector.score_videos(units, _videos(units))
+    verdicts_of = detector.verdicts_
+    verdicts = verdicts_of(scores["probability"].to_numpy()) if verdicts_of else ["inconclusive"] * len(scores)
+    return scores.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
+
+
+def _videos(units: pl.DataFrame) -> NDArray[np.str_]:
+    return units["video_id"].to_numpy().astype(np.str_)
+
+
+def _unsafe(batch: pl.DataFrame, settings: CrossCorpusParameters) -> str | None:
+    """Say why alignment to a batch may be unsafe, as far as can be told without labels; None where nothing tells."""
+    reasons = []
+    n_groups, share = batch["group"].n_unique(), (batch["margin"] > 0).mean()
+    if n_groups < settings.few_groups:
+        reasons.append(
+            f"the batch has {n_groups} groups, fewer than cross_corpus.few_groups, {settings.few_groups}: what it is "
+            "aligned to is a matter of luck; align more videos of the same origin at once, or go by the plain scores"
+        )
+    if isinstance(share, float) and not _RARE <= share <= 1 - _RARE:
+        reasons.append(
+            f"the evidence speaks for fake in {share:.0%} of the batch: if it holds hardly any {_rare_class(share)} "
+            "video, alignment moves many across the threshold for no reason; use it only where you know that the "
+            "batch holds both"
+        )
+    return "; ".join(reasons) or None
+
+
+def _rare_class(share_of_fakes: float) -> str:
+    return "real" if share_of_fakes > 0.5 else "fake"
+
+
+def alignment_warnings(other_predictions: pl.DataFrame) -> list[str]:
+    """Say why alignment may be unsafe; the share of fakes is judged by the labels, which alignment has not seen."""
+    unseen = other_predictions.filter(~pl.col("in_training"))
+    warnings = unseen["alignment_warning"].drop_nulls().head(1).to_list()
+    share = float(labels_of(unseen).mean())
+    if unseen["aligned_margin"].count() and not _RARE <= share <= 1 - _RARE:
+        warnings.append(
+            f"{share:.0%} of the batch are labelled fake: alignment assumes both classes in it, and moves many "
+            f"videos across the threshold where one is rare; add {_rare_class(share)} videos, or go by the plain scores"
+        )
+    return warnings
 
 
 def _known_groups(other_index: pl.DataFrame, corpus_index: pl.DataFrame, training_table: pl.DataFrame) -> pl.Series:
@@ -105,13 +174,16 @@ def _names(index: pl.DataFrame) -> pl.DataFrame:
 
 
 def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str, Any]) -> pl.DataFrame:
-    """Compute the metrics on the videos whose group had no part in training.
+    """Compute the metrics on the videos whose group had no part in training, of both scores where there are two.
 
     Returns
     -------
     DataFrame
-        A row a metric: value and 95 % interval by a bootstrap over groups; then ``n_videos``, ``n_groups`` and
-        ``n_left_out`` (videos that share a group or their content with the training corpus) as values.
+        A row a metric and ``alignment``: value and 95 % interval by a bootstrap over groups, and for an aligned score
+        how much it differs from the plain one, with an interval paired by resample. Among the metrics are
+        ``fakes_called_fake`` and ``reals_called_fake``: the share of each class with a probability of one half or
+        more. Last, ``n_videos``, ``n_groups`` and ``n_left_out`` (videos that share a group or their content with the
+        training corpus).
 
     Raises
     ------
@@ -131,15 +203,50 @@ def evaluate_other_corpus(other_predictions: pl.DataFrame, evaluation: dict[str,
     if n_left_out:
         logger.warning("%d videos share a group or their content with the training corpus: left out", n_left_out)
     counts = draw_groups(np.unique(groups).size, settings.n_bootstrap, settings.seed)
-    figures = judge_videos(y, unseen["probability"].to_numpy(), groups, counts).figures()
-    value, low, high = figures["roc_auc"]
-    logger.info("AUC on the other corpus: %.3f (95 %% over groups: %.3f to %.3f)", value, low, high)
-    rows: list[tuple[Any, ...]] = [(name, *figure) for name, figure in figures.items()]
+    rows: list[tuple[Any, ...]] = []
+    plain = _figures(y, unseen["probability"].to_numpy(), groups, counts)
+    for alignment, column in PROBABILITIES.items():
+        if not unseen[column].count():
+            continue
+        found = _figures(y, unseen[column].to_numpy(), groups, counts)
+        for name, (figure, resampled) in found.items():
+            less: tuple[float | None, float | None, float | None] = (None, None, None)
+            if alignment != PLAIN:
+                less = (figure[0] - plain[name][0][0], *interval(resampled - plain[name][1]))
+            rows.append((name, alignment, *figure, *less))
+        how = "as it is" if alignment == PLAIN else f"aligned to the batch ({alignment})"
+        logger.info(
+            "AUC on the other corpus, detector %s: %.3f (95 %% over groups: %.3f to %.3f)", how, *found["roc_auc"][0]
+        )
+    for warning in alignment_warnings(other_predictions):
+        logger.warning("Alignment may be unsafe: %s", warning)
     numbers = {"n_videos": len(unseen), "n_groups": np.unique(groups).size, "n_left_out": n_left_out}
-    rows += [(name, float(number), None, None) for name, number in numbers.items()]
+    rows += [(name, PLAIN, float(number), *[None] * 5) for name, number in numbers.items()]
     return pl.DataFrame(rows, schema=METRIC_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
+Figured = tuple[tuple[float, float, float], NDArray[np.float64]]  # a value with its interval, and its resamples
+
+
+def _figures(
+    y: Labels, probability: NDArray[np.float64], groups: Groups, counts: NDArray[np.float64]
+) -> dict[str, Figured]:
+    """Compute every metric, then the share of each class that is called fake."""
+    judged = judge_videos(y, probability, groups, counts)
+    found: dict[str, Figured] = {name: (figure, judged.resampled[name]) for name, figure in judged.figures().items()}
+    weights = np.vstack([np.ones(counts.shape[1]), counts])[:, np.unique(groups, return_inverse=True)[1]]
+    for label, name in ((1, "fakes_called_fake"), (0, "reals_called_fake")):
+        of_class, called = weights @ (y == label), weights @ ((y == label) & (probability >= 0.5))
+        shares = np.divide(called, of_class, out=np.full(len(weights), np.nan), where=of_class > 0)
+        found[name] = ((float(shares[0]), *interval(shares[1:])), shares[1:])
+    return found
+
+
 def plot_other_roc(other_predictions: pl.DataFrame) -> Figure:
-    """Draw the ROC curve on the videos whose group had no part in training."""
-    return plot_roc_of_part(other_predictions.filter(~pl.col("in_training")), "ROC on another corpus")
+    """Draw the ROC curves of the plain and the aligned score on the videos whose group had no part in training."""
+    unseen = other_predictions.filter(~pl.col("in_training"))
+    if not unseen["aligned_probability"].count():
+        return plot_roc_of_part(unseen, "ROC on another corpus")
+    return plot_roc_of_part(
+        unseen, "ROC on another corpus", {"as it is": "probability", "aligned": "aligned_probability"}
+    )

@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from fvc_kedro.pipelines import CHECKED_FIRST, feature_engineering, ingestion
 from fvc_kedro.pipelines.cross_corpus.nodes import evaluate_other_corpus, judge_other_corpus, plot_other_roc
+from fvc_kedro.pipelines.cross_corpus.report import write_other_report
 from fvc_kedro.pipelines.ingestion.nodes import read_manifest
 
 
@@ -32,6 +33,7 @@ def create_pipeline() -> Pipeline:
                 "training_table",
                 "svm_detector",
                 "params:svm.unit",
+                "params:cross_corpus",
             ],
             outputs="other_predictions",
             name="judge_other_corpus",
@@ -49,6 +51,13 @@ def create_pipeline() -> Pipeline:
             inputs="other_predictions",
             outputs="other_roc_plot",
             name="plot_other_roc",
+            namespace="other_corpus",
+        ),
+        Node(
+            func=write_other_report,
+            inputs=["other_predictions", "other_metrics", "other_roc_plot"],
+            outputs="other_report",
+            name="write_other_report",
             namespace="other_corpus",
         ),
     ]

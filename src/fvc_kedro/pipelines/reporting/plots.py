@@ -79,7 +79,7 @@ def plot_roc(oof_predictions: pl.DataFrame) -> Figure:
     return figure
 
 
-def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
+def plot_roc_of_part(predictions: pl.DataFrame, title: str, scores: Mapping[str, str] | None = None) -> Figure:
     """Draw the ROC curve of part of the videos, or chance alone where these are all of one class.
 
     Parameters
@@ -87,14 +87,18 @@ def plot_roc_of_part(predictions: pl.DataFrame, title: str) -> Figure:
     predictions : DataFrame
         With label and ``probability`` of fake.
     title : str
+    scores : mapping of str to str, optional
+        Names of at most two scores and their columns, a curve each; by default ``probability`` alone.
     """
     figure, axes = new_axes(title, "false positive rate (real predicted fake)", "true positive rate")
     axes.plot([0, 1], [0, 1], ":", color=MUTED, label="chance")
-    y, probability = _truth(predictions)
+    y = labels_of(predictions)
+    scores = scores or {f"{len(y)} videos": "probability"}
     if np.unique(y).size == 2:
-        rates = metrics.roc_curve(y, probability)
-        score = metrics.roc_auc_score(y, probability)
-        axes.plot(rates[0], rates[1], color=FAKE, lw=2.2, label=f"{len(y)} videos, AUC {score:.3f}")
+        for (name, column), colour in zip(scores.items(), (FAKE, REAL), strict=False):
+            rates = metrics.roc_curve(y, predictions[column].to_numpy())
+            score = metrics.auc(rates[0], rates[1])
+            axes.plot(rates[0], rates[1], color=colour, lw=2.2, label=f"{name}, AUC {score:.3f}")
     add_legend(figure, axes)
     return figure
 

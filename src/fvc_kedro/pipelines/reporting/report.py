@@ -23,6 +23,7 @@ from fvc_kedro.pipelines.reporting.style import POOLED, WITHIN, shown
 from fvc_kedro.pipelines.training_rows import stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+_STYLE = Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8"))
 _SURE, _VERY_SURE = 0.05, 0.01  # p-values of the permutation test
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 # Of all methods, as many as fit a page; method_comparison has every metric.
@@ -115,19 +116,12 @@ def write_report(
     reporting = ReportingParameters.model_validate(parameters["reporting"])
     corpus = _corpus(tables)
     corpora = _corpora(tables, evaluation.shortcut_auc)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "figure": figure_text,
-        "cell": figure_cell,
-        "share": share_text,
-        "p_value": p_value_text,
-        "shown": shown,
-    }
-    return environment.from_string(_TEMPLATE).render(
+    return render_page(
+        _TEMPLATE,
         summary=summary,
         svm=svm,
         evaluation=evaluation,
-        plots={name: "data:image/png;base64," + b64encode(picture).decode() for name, picture in plots.items()},
+        plots={name: embedded(picture) for name, picture in plots.items()},
         captions={name: plot.caption for name, plot in PLOTS.items()},
         corpus=corpus,
         corpora=corpora,
@@ -149,6 +143,24 @@ def write_report(
         origin=_origin(lineage),
         operating=_operating_point(tables["thresholds"]),
     )
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Fill in a template of a page; it finds the style of all pages as ``style``."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "figure": figure_text,
+        "cell": figure_cell,
+        "share": share_text,
+        "p_value": p_value_text,
+        "shown": shown,
+    }
+    return environment.from_string(template).render(style=_STYLE, **values)
+
+
+def embedded(picture: bytes) -> str:
+    """Write a PNG file as an address that needs no file."""
+    return "data:image/png;base64," + b64encode(picture).decode()
 
 
 def _origin(lineage: Lineage) -> dict[str, Any]:

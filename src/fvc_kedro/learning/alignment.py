@@ -1,0 +1,105 @@
+"""Batch alignment: move an unlabelled batch of videos to where the videos trained on lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+Values = NDArray[np.float64]
+
+_SMALLEST_VARIANCE = 1e-3  # relative to the mean variance trained on; keeps directions without any spread from growing
+
+
+class NotAlignableError(ValueError):
+    """A detector that does not hold what alignment needs; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean, shape (n_columns,), and covariance, shape (n_columns, n_columns), of the columns of an expert."""
+
+    mean: Values
+    covariance: Values
+
+
+def moments_of(values: Values, weights: Values) -> Moments:
+    """Compute the weighted mean and covariance of rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows, n_columns)
+    weights : ndarray, shape (n_rows,)
+    """
+    mean = np.average(values, axis=0, weights=weights)
+    residuals = (values - mean) * np.sqrt(weights / weights.sum())[:, None]
+    return Moments(mean, residuals.T @ residuals)
+
+
+class BatchAlignment(TransformerMixin, BaseEstimator):
+    """Map rows linearly so that mean and covariance of their batch become those trained on.
+
+    No label is used. The covariance of the batch is mixed with the one trained on, which counts as much as
+    ``prior_videos`` videos. So a small batch is little more than shifted. Among the linear maps that give the wanted
+    covariance, it is the one that moves the rows least: a batch that lies where the videos trained on lie stays there.
+
+    Parameters
+    ----------
+    source : Moments
+        Those of the rows trained on.
+    prior_videos : float
+        Above 0.
+
+    Attributes
+    ----------
+    mean_ : ndarray, shape (n_columns,)
+        Of the batch.
+    map_ : ndarray, shape (n_columns, n_columns)
+        Symmetric.
+
+    References
+    ----------
+    Sun, Feng & Saenko, "Return of frustratingly easy domain adaptation", 2016 (alignment of second-order statistics).
+    Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", 2007 (the
+    map that moves least).
+    """
+
+    def __init__(self, source: Moments, prior_videos: float = 5.0) -> None:
+        self.source = source
+        self.prior_videos = prior_videos
+
+    def fit(self, X: Values, videos: NDArray[np.str_]) -> BatchAlignment:  # noqa: N803 - scikit-learn's name
+        """Learn the map from the rows of a batch, in which every video counts the same.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n_rows, n_columns)
+        videos : ndarray of str, shape (n_rows,)
+            The video of each row.
+        """
+        _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
+        batch = moments_of(np.asarray(X, np.float64), 1 / counts[places])
+        share = self.prior_videos / (len(counts) + self.prior_videos)
+        source = self.source.covariance
+        ridge = max(_SMALLEST_VARIANCE * float(np.diag(source).mean()), np.finfo(np.float64).tiny) * np.eye(len(source))
+        mixed = (1 - share) * batch.covariance + share * source
+        root, inverse = _powers(mixed + ridge, 0.5, -0.5)
+        (middle,) = _powers(root @ (source + ridge) @ root, 0.5)
+        self.mean_ = batch.mean
+        self.map_ = inverse @ middle @ inverse
+        return self
+
+    def transform(self, X: Values) -> Values:  # noqa: N803 - scikit-learn's name
+        """Map rows."""
+        check_is_fitted(self)
+        return np.asarray((np.asarray(X, np.float64) - self.mean_) @ self.map_ + self.source.mean)
+
+
+def _powers(matrix: Values, *exponents: float) -> list[Any]:
+    """Powers of a symmetric positive definite matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return [(vectors * np.maximum(values, np.finfo(np.float64).tiny) ** exponent) @ vectors.T for exponent in exponents]
