@@ -387,7 +387,7 @@ PREDICTIONS = pl.DataFrame(
     ],
     schema=["video_id", "label", "group", "fold", "probability", "predicted"],
     orient="row",
-).with_columns(margin=pl.col("probability") - 0.5, repeat=pl.lit(1))
+).with_columns(margin=pl.col("probability") - 0.5, repeat=pl.lit(1), corpus=pl.lit("one"))
 # In the second repeat b1 and c1 are judged otherwise, and folds have other numbers.
 TWICE = pl.concat(
     [
@@ -605,6 +605,7 @@ def test_effect_sizes_are_cohens_d_over_all_and_within_groups(made):
             "video_id": [*"abcdefgh"],
             "label": ["real", "fake"] * 4,
             "group": ["p", "p", "q", "q", "r", "r", "s", "s"],
+            "corpus": ["one"] * 8,
             "strong": [0.0, 10, 1, 11, 2, 12, 3, 16],
             "within_only": [0.0, 1, 100, 101.5, 200, 201, 300, 301],
             "weak": [0.0, 1, 1, 0, 0, 1, 1, 1],
@@ -631,6 +632,7 @@ def test_missing_features_are_told_by_class(made):
             "video_id": [*"abcd"],
             "label": ["real", "real", "fake", "fake"],
             "group": ["p"] * 4,
+            "corpus": ["one"] * 4,
             "there": [0.0, 1, 2, 3],
             "both": [None, 1.0, 2.0, float("nan")],
             "fake_only": [0.0, 1, None, None],
@@ -717,7 +719,7 @@ def test_grid_choices_are_the_chosen_points(tiny, table):
 def test_experts_agree_with_polars(tiny, table):
     predictions = table("oof_predictions")
     rows = {row["expert"]: row for row in tiny("experts")}
-    assert set(rows) == set(predictions.columns[8:])
+    assert set(rows) == set(predictions.columns[9:])
     for expert, row in rows.items():
         for label in ("fake", "real"):
             evidence = predictions.filter(label=label)[expert]

@@ -97,7 +97,7 @@ def page_of(predictions):
 def test_every_video_of_another_corpus_is_judged(detector):
     found = judged(detector)
     assert found.columns == [*PREDICTION_SCHEMA, "stream", "colour"]
-    assert found.select("video_id", "label", "group").equals(OTHER)
+    assert found.select("video_id", "label", "group", "corpus").equals(OTHER)
     assert not found["in_training"].any()
     verdicts = detector.verdicts_(found["probability"].to_numpy())
     assert found["verdict"].to_list() == verdicts.tolist()

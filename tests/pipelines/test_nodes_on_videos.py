@@ -269,7 +269,7 @@ def test_no_group_shares_a_video_or_a_name_with_another(extra):
 
 def test_failures_keep_their_reason_and_tables_their_schema():
     index, rejected = indexed(MORE, ["p", "q", "r", "s", "t", ""])
-    assert rejected.row(0) == (6, "f.mp4", "fake", "3", "truncated")
+    assert rejected.row(0) == (6, "f.mp4", "fake", "3", "unnamed", "truncated")
     assert dict(index.schema) == ingestion.INDEX_SCHEMA
     assert dict(rejected.schema) == ingestion.REJECTED_SCHEMA
     assert index["video_id"].is_sorted()
@@ -354,7 +354,7 @@ def test_a_feature_that_a_segment_lacks_is_averaged_over_the_others():
         | {"start_s": [0.0, 3.0, 0.0], "end_s": [3.0, 6.0, 3.0], "f": [None, 4.0, None]},
         schema_overrides={"f": pl.Float64},
     )
-    assert average_segments(table).rows() == [("a", "real", "g", 4.0), ("b", "real", "g", None)]
+    assert average_segments(table).rows() == [("a", "real", "g", "c", 4.0), ("b", "real", "g", "c", None)]
 
 
 def test_a_file_that_changed_after_ingestion_is_not_measured_under_its_old_hash():

@@ -111,6 +111,9 @@ def make_detector(verdicts=None, experts=None):
 DETECTOR = make_detector(Verdicts(0.2, 0.8, 0.05, 0.1, 0.04, 0.12))
 
 
+OF_ONE_CORPUS = [name for name in PLOTS if name != "corpus_matrix_plot"]
+
+
 def report(
     compared=None,
     permuted=None,
@@ -213,7 +216,8 @@ def test_every_plot_is_drawn_by_a_node_and_goes_into_the_report():
 
 def test_a_plot_stands_above_its_caption():
     html = report()
-    for name, plot in PLOTS.items():
+    for name in OF_ONE_CORPUS:
+        plot = PLOTS[name]
         picture = b64encode(b"\x89PNG" + name.encode()).decode()
         shown = re.search(f'{re.escape(picture)}"[^>]*>(?:</div>)?<figcaption>([^<]*)', html)
         assert unescape(shown.group(1)) == plot.caption
@@ -227,7 +231,7 @@ def test_a_whole_report_stands_alone():
     assert "@import" not in html
     assert "url(" not in html
     assert "<script" not in html
-    assert len(page.pictures) == len(PLOTS)
+    assert len(page.pictures) == len(OF_ONE_CORPUS)
     assert all(re.fullmatch(r"data:image/png;base64,[A-Za-z0-9+/=]+", picture) for picture in page.pictures)
     for address in page.addresses:
         assert address.startswith("data:") or address.removeprefix("#") in page.ids
@@ -439,7 +443,7 @@ def test_videos_left_out_are_told_with_reasons_that_cannot_break_the_page():
     )
     page = Page(html)
     assert "<script" not in html
-    assert len(page.pictures) == len(PLOTS)
+    assert len(page.pictures) == len(OF_ONE_CORPUS)
     rows = page.table_with("reason")[1:]
     assert rows == [["2", "rejected", reason], ["1", "not scaled", "</td></table>"], ["1", "rejected", "empty"]]
 

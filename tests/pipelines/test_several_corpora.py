@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluations import EVALUATION, SVM, index_of, key_table, segments_of, train, training_of
+from evaluations import EVALUATION, PARAMETERS, SVM, index_of, key_table, segments_of, train, training_of
 from fvc_kedro.datasets.trials import TrialsDataset
 from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.learning.metrics import roc_auc
@@ -119,11 +119,17 @@ def test_a_corpus_without_which_nothing_can_be_trained_has_no_scores(caplog):
     assert "No detector could be trained without the corpus c" in caplog.text
 
 
+def tabulated(batch, trained, left_out, alignment="none"):
+    without = results_of(nodes.leave_corpora_out(trained.table, SVM, SERIAL))
+    settings = PARAMETERS["cross_corpus"] | {"alignment": alignment}
+    return corpora.tabulate_corpora(trained.table, results_of(batch), without, left_out, EVALUATION, settings)
+
+
 @pytest.fixture(scope="module")
 def matrix(three_corpora):
     index = index_of(videos_of(three_corpora.table), bitrate=BITRATES)
     batch = corpora.plan_corpora(three_corpora.table, index, three_corpora.detector, SVM, SERIAL)
-    return corpora.tabulate_corpora(results_of(batch), three_corpora.left_out, EVALUATION)
+    return tabulated(batch, three_corpora, three_corpora.left_out)
 
 
 def test_the_matrix_holds_every_pair_and_metadata_within_each(matrix, three_corpora):
@@ -165,7 +171,7 @@ def test_one_corpus_has_no_matrix(three_corpora):
     batch = corpora.plan_corpora(table, index_of(videos_of(table)), three_corpora.detector, SVM, SERIAL)
     assert batch.trials == []
     empty = three_corpora.left_out.clear()
-    assert corpora.tabulate_corpora(results_of(batch), empty, EVALUATION).schema == corpora.MATRIX_SCHEMA
+    assert tabulated(batch, three_corpora, empty).schema == corpora.MATRIX_SCHEMA
     assert corpora.measure_false_alarms(empty, SVM, EVALUATION).schema == corpora.FALSE_ALARM_SCHEMA
 
 
@@ -186,3 +192,16 @@ def test_false_alarms_are_measured_by_thresholds_of_the_other_corpora(three_corp
             corpus=row["corpus"], false_positive_rate=0.3
         )
         assert again["threshold"].item() == row["threshold"]
+
+
+def test_alignment_is_set_beside_the_plain_scores(three_corpora, matrix):
+    index = index_of(videos_of(three_corpora.table), bitrate=BITRATES)
+    batch = corpora.plan_corpora(three_corpora.table, index, three_corpora.detector, SVM, SERIAL)
+    both = tabulated(batch, three_corpora, three_corpora.left_out, "coral")
+    assert both.filter(alignment="none").equals(matrix)
+    aligned = both.filter(alignment="coral")
+    plain = matrix.filter(pl.col("trained_on") != pl.col("tested_on"))
+    keys = ["method", "trained_on", "tested_on", "n_real", "n_fake", "n_groups"]
+    assert aligned.select(keys).equals(plain.select(keys))
+    assert not aligned["false_positive_rate"].equals(plain["false_positive_rate"])
+    assert (aligned["roc_auc"] > 0.8).all()

@@ -20,6 +20,7 @@ from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 logger = logging.getLogger(__name__)
 
 GROUPS, CORPUS = "groups", "corpus"  # what a fold leaves out of training
+PLAIN = "none"  # the alignment of a detector as it is
 
 
 class TrainingDataError(ValueError):

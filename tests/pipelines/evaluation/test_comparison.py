@@ -267,11 +267,12 @@ def test_repeats_become_columns_video_by_video():
             "video_id": ["b", "a", "a", "b"],
             "label": ["fake", "real", "real", "fake"],
             "group": ["y", "x", "x", "y"],
+            "corpus": ["c"] * 4,
             "probability": [0.8, 0.1, 0.2, 0.7],
         }
     )
     videos, probability = repeats_of(table)
-    assert videos.rows() == [("a", "real", "x"), ("b", "fake", "y")]
+    assert videos.rows() == [("a", "real", "x", "c"), ("b", "fake", "y", "c")]
     assert probability.tolist() == [[0.1, 0.2], [0.7, 0.8]]
 
 

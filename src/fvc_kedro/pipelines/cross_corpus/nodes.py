@@ -16,7 +16,7 @@ from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
 from fvc_kedro.parameters import CrossCorpusParameters, EvaluationParameters
 from fvc_kedro.pipelines.measuring import video_table
 from fvc_kedro.pipelines.reporting.plots import plot_roc_of_part
-from fvc_kedro.pipelines.training_rows import TrainingDataError, groups_of, labels_of
+from fvc_kedro.pipelines.training_rows import PLAIN, TrainingDataError, groups_of, labels_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ PREDICTION_SCHEMA = (
     "video_path",
     "label",
     "group",
+    "corpus",
     "in_training",
     "margin",
     "probability",
@@ -37,7 +38,6 @@ PREDICTION_SCHEMA = (
 METRIC_SCHEMA = {"metric": pl.String, "alignment": pl.String} | dict.fromkeys(
     ("value", "low", "high", "difference", "difference_low", "difference_high"), pl.Float64
 )
-PLAIN = "none"  # the alignment of the detector as it is
 PROBABILITIES = {PLAIN: "probability", "coral": "aligned_probability"}
 _SCORES = ("margin", "probability", "verdict")
 _RARE = 0.1  # share of a class below which a batch counts as one of the other class alone

@@ -6,8 +6,9 @@ from importlib.resources import files
 
 import polars as pl
 
-from fvc_kedro.pipelines.cross_corpus.nodes import PLAIN, alignment_warnings
+from fvc_kedro.pipelines.cross_corpus.nodes import alignment_warnings
 from fvc_kedro.pipelines.reporting.report import TITLES, embedded, render_page
+from fvc_kedro.pipelines.training_rows import PLAIN
 
 _TEMPLATE = files(__package__).joinpath("other_report.html.jinja").read_text(encoding="utf-8")
 _TITLES = {name: TITLES[name] for name in ("roc_auc", "mean_group_auc")} | {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from fvc_kedro.learning.folds import Split, TooFewGroupsError
 from fvc_kedro.learning.resampling import draw_groups, judge_videos, share_with_interval
 from fvc_kedro.learning.rows import Rows
 from fvc_kedro.learning.thresholds import thresholds_of_other_folds
-from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
+from fvc_kedro.parameters import CrossCorpusParameters, EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA, metadata_detectors, metadata_table
-from fvc_kedro.pipelines.measuring import KEY_COLUMNS
 from fvc_kedro.pipelines.training_rows import (
+    PLAIN,
     corpora_of,
     draw_folds,
     groups_of,
@@ -35,6 +36,7 @@ MATRIX_SCHEMA = {
     "method": pl.String,
     "trained_on": pl.String,
     "tested_on": pl.String,
+    "alignment": pl.String,
     "n_real": pl.Int64,
     "n_fake": pl.Int64,
     "n_groups": pl.Int64,
@@ -114,37 +116,66 @@ def _within(table: pl.DataFrame, name: str, parameters: SvmParameters) -> dict[i
 
 
 def tabulate_corpora(
-    corpus_trials: TrialResults, left_out_predictions: pl.DataFrame, evaluation: dict[str, Any]
+    training_table: pl.DataFrame,
+    corpus_trials: TrialResults,
+    left_out_trials: TrialResults,
+    left_out_predictions: pl.DataFrame,
+    evaluation: dict[str, Any],
+    cross_corpus: dict[str, Any],
 ) -> pl.DataFrame:
     """Lay out what a detector of each corpus, and of all others, is worth on each.
 
     Returns
     -------
     DataFrame
-        A row for each ``method``, corpus ``trained_on`` and ``tested_on``: the numbers of videos of each class and of
-        groups, the area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a bootstrap
-        over groups, and the shares of real and of fake videos called fake from a probability of one half on. Where the
-        two corpora are the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is
-        ``all others`` where the corpus tested alone is left out. Sorted, but the detector and ``all others`` first.
-        Empty where there is one corpus.
+        A row for each ``method``, corpus ``trained_on`` and ``tested_on``, ``alignment`` (none; coral too where that
+        is asked for, to the videos of the corpus tested). It has the numbers of videos of each class and of groups, the
+        area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a bootstrap over groups, and
+        the shares of real and of fake videos called fake from a probability of one half on. Where the two corpora are
+        the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is ``all others`` where
+        only the corpus tested is left out. Sorted, but the detector and ``all others`` first. Empty where there is one
+        corpus.
     """
     settings = EvaluationParameters.model_validate(evaluation)
+    crossing = CrossCorpusParameters.model_validate(cross_corpus)
     for about, reason in corpus_trials.failures:
         logger.warning("%s of the corpus %s cannot be trained: %s", about["method"], about["trained_on"], reason)
     others = left_out_predictions.with_columns(method=pl.lit(DETECTOR), trained_on=pl.lit(ALL_OTHERS))
-    columns = ["method", "trained_on", *KEY_COLUMNS, "probability"]
-    found = [table.select(columns) for table in (others, corpus_trials.predictions) if len(table)]
+    keys = ["method", "trained_on", "corpus", "alignment"]
+    found = [table.with_columns(alignment=pl.lit(PLAIN)) for table in (others, corpus_trials.predictions) if len(table)]
+    if crossing.alignment != PLAIN and found:
+        found += _aligned(training_table, corpus_trials, left_out_trials, crossing)
     rows = [
         (*key, *_judge(part, settings))
         for table in found
-        for key, part in table.sort("trained_on", "corpus", "video_id").group_by(
-            "method", "trained_on", "corpus", maintain_order=True
-        )
+        for key, part in table.sort("trained_on", "corpus", "video_id").group_by(keys, maintain_order=True)
     ]
     table = pl.DataFrame(rows, schema=MATRIX_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
     order = pl.Enum([DETECTOR, *METADATA])
     is_other = pl.col("trained_on") != ALL_OTHERS
-    return table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on")
+    return table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on", pl.col("alignment") != PLAIN)
+
+
+def _aligned(
+    training_table: pl.DataFrame,
+    corpus_trials: TrialResults,
+    left_out_trials: TrialResults,
+    settings: CrossCorpusParameters,
+) -> Iterator[pl.DataFrame]:
+    """Score the videos of each corpus by the detectors of the others, aligned to them."""
+    without = {about["left_out"]: next(iter(by_fold.values())) for about, by_fold in left_out_trials.models}
+    single = {about["trained_on"]: by_fold[1] for about, by_fold in corpus_trials.models}
+    for (tested,), own in training_table.group_by("corpus", maintain_order=True):
+        detectors = {name: detector for name, detector in single.items() if name != tested}
+        detectors |= {ALL_OTHERS: without[tested]} if tested in without else {}
+        for trained_on, detector in detectors.items():
+            known = training_table.filter(corpus=trained_on).select("group")  # nothing for all others
+            unseen = own.join(known, on="group", how="anti")
+            videos = unseen["video_id"].to_numpy().astype(np.str_)
+            scores = detector.aligned_to(unseen, videos, settings.prior_videos).score_videos(unseen, videos)
+            yield scores.join(videos_of(unseen), on="video_id", maintain_order="left").with_columns(
+                method=pl.lit(DETECTOR), trained_on=pl.lit(trained_on), alignment=pl.lit(settings.alignment)
+            )
 
 
 def _judge(videos: pl.DataFrame, settings: EvaluationParameters) -> tuple[Any, ...]:

@@ -93,7 +93,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=tabulate_corpora,
-                inputs=["corpus_trials", "left_out_predictions", "params:evaluation"],
+                inputs=[
+                    "training_table",
+                    "corpus_trials",
+                    "left_out_trials",
+                    "left_out_predictions",
+                    "params:evaluation",
+                    "params:cross_corpus",
+                ],
                 outputs="corpus_matrix",
                 name="tabulate_corpora",
             ),

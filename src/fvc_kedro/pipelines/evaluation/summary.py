@@ -10,6 +10,7 @@ from fvc_kedro.learning.resampling import permutation_p_value
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
 from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
+from fvc_kedro.pipelines.training_rows import PLAIN
 
 _LEAST_SHORTCUT = 0.55  # AUC from which on, if surely above .5, metadata are said to tell something
 
@@ -52,6 +53,7 @@ def summarise_evaluation(
         summary[f"{metric}_permuted_mean"] = _number(others.mean()) if known else None
         summary[f"{metric}_first_repeat"] = observed.item() if known else None
     n_groups = folds["group"].n_unique()
+    left_out = corpus_matrix.filter(trained_on=ALL_OTHERS, alignment=PLAIN)
     summary |= _best_of_metadata(method_comparison, settings.shortcut_auc)
     summary |= {
         "n_permutations": float(len(permuted)),
@@ -60,7 +62,7 @@ def summarise_evaluation(
         "n_videos": float(folds["video_id"].n_unique()),
         "n_groups": float(n_groups),
         "n_corpora": float(folds["corpus"].n_unique()),
-        "left_out_corpora_roc_auc": _number(corpus_matrix.filter(trained_on=ALL_OTHERS)["roc_auc"].mean()),
+        "left_out_corpora_roc_auc": _number(left_out["roc_auc"].mean()),
         "n_rejected": float(len(rejected_videos)),
         "n_failed": float(len(failed_videos)),
     }

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
 from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
 from fvc_kedro.pipelines.reporting.style import MUTED, POOLED, WITHIN, new_axes, shortened
+from fvc_kedro.pipelines.training_rows import PLAIN
 
 _NAME_LENGTH = 22  # characters beside the axes
 
 
 def plot_corpus_matrix(corpus_matrix: pl.DataFrame) -> Figure:
     """Draw the area under the ROC curve on each corpus of the detectors of each, pooled and within groups."""
-    own = corpus_matrix.filter(method=DETECTOR)
+    own = corpus_matrix.filter(method=DETECTOR, alignment=PLAIN)
     if own.is_empty():
         return new_axes("One corpus", "", "", size=(4.0, 1.0))[0]
     tested = own["tested_on"].unique().sort().to_list()

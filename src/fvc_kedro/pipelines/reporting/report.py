@@ -20,7 +20,7 @@ from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
 from fvc_kedro.pipelines.evaluation.summary import metadata_finding
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.reporting.style import POOLED, WITHIN, shown
-from fvc_kedro.pipelines.training_rows import stated
+from fvc_kedro.pipelines.training_rows import PLAIN, stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _STYLE = Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8"))
@@ -271,18 +271,26 @@ def _corpora(tables: Mapping[str, pl.DataFrame], shortcut_auc: float) -> dict[st
     matrix = tables["corpus_matrix"]
     if matrix.is_empty():
         return None
-    own = matrix.filter(method=DETECTOR)
+    own = matrix.filter(method=DETECTOR, alignment=PLAIN)
+    aligned = matrix.filter(pl.col("alignment") != PLAIN, trained_on=ALL_OTHERS)
+    aligned_rows = {row["tested_on"]: row for row in aligned.to_dicts()}
     within = {row["tested_on"]: row for row in own.filter(pl.col("trained_on") == pl.col("tested_on")).to_dicts()}
     rows = []
     for row in own.filter(trained_on=ALL_OTHERS).to_dicts():
         metadata = matrix.filter(pl.col("method") != DETECTOR, tested_on=row["tested_on"])
         rows.append(
-            row | {"within": within.get(row["tested_on"]), "metadata": metadata_finding(metadata, shortcut_auc)}
+            row
+            | {
+                "aligned": aligned_rows.get(row["tested_on"]),
+                "within": within.get(row["tested_on"]),
+                "metadata": metadata_finding(metadata, shortcut_auc),
+            }
         )
     false_alarms = tables["corpus_false_alarms"].to_dicts()
     return {
         "rows": rows,
         "mean_roc_auc": own.filter(trained_on=ALL_OTHERS)["roc_auc"].mean(),
+        "mean_aligned_roc_auc": aligned["roc_auc"].mean(),
         "false_alarms": false_alarms,
         "n_above_twice": sum(
             row["measured_false_positive_rate"] > 2 * row["false_positive_rate"]
