@@ -204,7 +204,7 @@ def test_a_corpus_of_too_few_groups_counts_with_its_highest_score():
     corpora, groups = np.repeat(["large", "small"], [20, 2]), np.arange(22).astype(str)
     assert tampered_threshold(scores, groups, 0.1, corpora) == np.nextafter(0.8, 1)
     assert tampered_threshold(scores[-2:], groups[-2:], 0.1, corpora[-2:]) == np.inf
-    assert tampered_threshold(scores[:8], groups[:8], 0.1, np.repeat(list("ab"), 4)) == np.inf  # it takes nine groups
+    assert tampered_threshold(scores[:16], groups[:16], 0.1, np.repeat(list("ab"), 8)) == np.inf  # it takes nine groups
 
 
 def test_a_new_corpus_needs_a_higher_threshold_as_seldom_as_promised():

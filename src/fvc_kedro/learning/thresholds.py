@@ -80,21 +80,20 @@ def tampered_threshold(
     Returns
     -------
     float
-        ``inf`` where fewer than ``1 / rate - 1`` groups in all are too few for the rate.
+        ``inf`` where fewer than ``1 / rate - 1`` groups, in every corpus, are too few for the rate.
 
     References
     ----------
     Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005. Lee, Barber & Willett,
     "Distribution-free inference with hierarchical data", 2023.
     """
-    if np.unique(groups).size < least_groups(false_positive_rate):
+    if len(real_scores) == 0:
         return float("inf")
     if corpora is not None and np.unique(corpora).size > 1:
         each = [(real_scores[corpora == name], groups[corpora == name]) for name in np.unique(corpora)]
-        return max(
-            min(tampered_threshold(*one, false_positive_rate), float(np.nextafter(one[0].max(), np.inf)))
-            for one in each
-        )
+        thresholds = [tampered_threshold(*one, false_positive_rate) for one in each]
+        highest = [float(np.nextafter(scores.max(), np.inf)) for scores, _ in each]
+        return max(map(min, thresholds, highest)) if np.isfinite(min(thresholds)) else float("inf")
     _, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(real_scores, kind="stable")
     below = np.cumsum((1 / counts[places])[order]) / (len(counts) + 1)
