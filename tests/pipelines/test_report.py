@@ -535,3 +535,63 @@ def test_the_page_says_what_no_run_has_recorded():
     page = Page(report(lineage=Lineage()))
     assert "unrecorded" in page.ids
     assert "evaluation_summary" in page.text
+
+
+def matrix_row(method, trained_on, tested_on, auc, alignment="none", group_auc=0.6):
+    return (
+        method,
+        trained_on,
+        tested_on,
+        alignment,
+        20,
+        30,
+        12,
+        auc,
+        auc - 0.1,
+        auc + 0.1,
+        group_auc,
+        0.45,
+        0.7,
+        0.25,
+        0.5,
+    )
+
+
+def of_two_corpora(aligned=False):
+    rows = [matrix_row("svm", "all others", name, 0.612) for name in ("A", "<b>B</b>")]
+    rows += [matrix_row("svm", name, name, 0.834) for name in ("A", "<b>B</b>")]
+    rows += [matrix_row("svm", "all others", name, 0.777, "coral") for name in ("A", "<b>B</b>") if aligned]
+    rows += [
+        matrix_row("metadata_logistic", "A", "A", 0.5),
+        matrix_row("metadata_logistic", "<b>B</b>", "<b>B</b>", 0.95),
+    ]
+    alarms = [("A", 0.1, 0.9, 20, 12, 0.25, 0.1, 0.4, 0.3), ("<b>B</b>", 0.1, None, 20, 12, None, None, None, None)]
+    return {
+        "corpus_matrix": pl.DataFrame(rows, schema=MATRIX_SCHEMA, orient="row"),
+        "corpus_false_alarms": pl.DataFrame(alarms, schema=FALSE_ALARM_SCHEMA, orient="row"),
+    }
+
+
+def test_several_corpora_are_told_one_by_one():
+    html = report(**of_two_corpora())
+    page = Page(html)
+    assert {"corpora", "false-alarms"} <= page.ids
+    text = " ".join(" ".join(page.texts).split())
+    assert "On average over the corpora its AUC is 0.612" in text
+    assert "Metadata alone separate the classes within <b>B</b> (AUC 0.950" in text
+    assert "Within A they tell nothing" in text
+    assert "1 of 1 measured rates are above twice the rate aimed at" in text
+    assert "none: too few groups" in text
+    assert "<b>B</b>" not in html
+    assert "aligned" not in text[text.index("Between corpora") :]
+    assert len(page.pictures) == len(PLOTS)
+
+
+def test_aligned_scores_stand_beside_the_plain_ones():
+    text = " ".join(Page(report(**of_two_corpora(aligned=True))).texts)
+    assert "0.777" in text
+    assert "AUC, aligned" in text
+
+
+def test_one_corpus_has_no_section_of_corpora():
+    assert not {"corpora", "false-alarms"} & Page(report()).ids

@@ -275,20 +275,23 @@ def _corpora(tables: Mapping[str, pl.DataFrame], shortcut_auc: float) -> dict[st
     aligned = matrix.filter(pl.col("alignment") != PLAIN, trained_on=ALL_OTHERS)
     aligned_rows = {row["tested_on"]: row for row in aligned.to_dicts()}
     within = {row["tested_on"]: row for row in own.filter(pl.col("trained_on") == pl.col("tested_on")).to_dicts()}
-    rows = []
-    for row in own.filter(trained_on=ALL_OTHERS).to_dicts():
-        metadata = matrix.filter(pl.col("method") != DETECTOR, tested_on=row["tested_on"])
-        rows.append(
-            row
-            | {
-                "aligned": aligned_rows.get(row["tested_on"]),
-                "within": within.get(row["tested_on"]),
-                "metadata": metadata_finding(metadata, shortcut_auc),
-            }
-        )
+    metadata = matrix.filter(pl.col("method") != DETECTOR)
+    findings = {
+        str(name): found
+        for (name,), part in metadata.group_by("tested_on", maintain_order=True)
+        if (found := metadata_finding(part, shortcut_auc)) is not None
+    }
+    separate = [(name, *found[:3]) for name, found in findings.items() if found[4]]
+    tell = [(name, *found[:3]) for name, found in findings.items() if found[3] and not found[4]]
+    rows = [
+        row | {"aligned": aligned_rows.get(row["tested_on"]), "within": within.get(row["tested_on"])}
+        for row in own.filter(trained_on=ALL_OTHERS).to_dicts()
+    ]
     false_alarms = tables["corpus_false_alarms"].to_dicts()
     return {
         "rows": rows,
+        "metadata": [("separate the classes", separate), ("tell part of the label", tell)],
+        "metadata_tell_nothing": [name for name, found in findings.items() if not found[3]],
         "mean_roc_auc": own.filter(trained_on=ALL_OTHERS)["roc_auc"].mean(),
         "mean_aligned_roc_auc": aligned["roc_auc"].mean(),
         "false_alarms": false_alarms,
