@@ -1,9 +1,13 @@
 """Two corpora in one run, through real Kedro sessions."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from conftest import TINY, make_tiny_corpus
+from conftest import REPOSITORY, TINY, make_tiny_corpus
+from fvc_kedro.cli import _configuration, _places
+from fvc_kedro.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +90,23 @@ def test_a_group_and_a_content_that_both_have_stay_together(two_corpora, run_pip
     assert rejected.select("corpus").to_series().to_list() == ["shared"]
     assert rejected["reason"].item().startswith("duplicate: equal content")
     assert "1 groups stand in several corpora" in caplog.text
+
+
+def test_the_manifests_are_the_same_ones_in_any_order_and_spelling(run_of_two, two_corpora, monkeypatch):
+    """As a command reads them from a configuration."""
+    monkeypatch.chdir(two_corpora[0].parent)
+    root = run_of_two["data_root"]
+    places = _places(_configuration("catalog", None, root, str(REPOSITORY / "conf")))
+    lineage = Results(places, root).lineage
+    assert lineage.manifest("checked_manifest") == ",".join(sorted(map(str, two_corpora)))
+    spelt = {"turned": f"{two_corpora[1]}, {two_corpora[0]}", "one": str(two_corpora[0])}
+    told = {
+        name: [
+            reason
+            for reason in Results(places | {"corpus_manifest": Path(given)}, root).why_not_current({})
+            if reason.startswith("the results are of the corpus")
+        ]
+        for name, given in spelt.items()
+    }
+    assert told["turned"] == []
+    assert len(told["one"]) == 1
