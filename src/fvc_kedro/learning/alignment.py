@@ -27,16 +27,23 @@ class Moments:
     covariance: Values
 
 
-def moments_of(values: Values, weights: Values) -> Moments:
+def moments_of(values: Values, weights: Values, corpora: NDArray[np.str_] | None = None) -> Moments:
     """Compute the weighted mean and covariance of rows.
 
     Parameters
     ----------
     values : ndarray, shape (n_rows, n_columns)
     weights : ndarray, shape (n_rows,)
+    corpora : ndarray of str, shape (n_rows,), optional
+        Where given, the covariance is that around the mean of each corpus: a batch of one origin does not vary as
+        corpora differ.
     """
     mean = np.average(values, axis=0, weights=weights)
-    residuals = (values - mean) * np.sqrt(weights / weights.sum())[:, None]
+    residuals = values - mean
+    for corpus in () if corpora is None else np.unique(corpora):
+        rows = corpora == corpus
+        residuals[rows] = values[rows] - np.average(values[rows], axis=0, weights=weights[rows])
+    residuals *= np.sqrt(weights / weights.sum())[:, None]
     return Moments(mean, residuals.T @ residuals)
 
 
