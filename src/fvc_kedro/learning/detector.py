@@ -85,8 +85,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Fitted: impute, scale, whiten, (map,) classify. None for an expert that always abstains: it has fewer than two
         groups of a class, no out-of-fold margins of both classes, or only constant columns.
     moments_ : dict of str to Moments
-        Mean and covariance of the scaled and cut columns of each fitted expert, both classes counting the same, and
-        every corpus too. The covariance is that within the corpora.
+        Mean and covariance of the scaled and cut columns of each fitted expert, weighted as in training but for both
+        classes, which count the same. With several corpora, the covariance is that within them.
     fusion_ : Fusion
     verdicts_ : Verdicts or None
         The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
