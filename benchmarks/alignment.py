@@ -6,7 +6,8 @@ Measure each corpus first (`kedro run --pipelines ingestion,feature_engineering 
     python benchmarks/alignment.py DATA_ROOT DATA_ROOT [DATA_ROOT ...] --batches > batches.csv
 
 Detectors of the default parameters are trained on each corpus and tested on each other, and trained on all but one
-and tested on that one ("the rest"; with --rest, these alone). A row tells the pooled area under the ROC curve of one variant with its 95 %
+and tested on that one ("the rest"; with --rest, these alone). A row
+tells the pooled area under the ROC curve of one variant with its 95 %
 interval by a bootstrap over the groups of the corpus tested, the mean within groups, how much the former differs from
 that of the detector as it is (paired), and which share of fakes and of reals has a probability of one half or more. The
 rows "mean" average over the tests. With --batches, the built variant is tried on small batches of one video a group, of
