@@ -2,11 +2,12 @@
 
 Measure each corpus first (`kedro run --pipelines ingestion,feature_engineering --params data_root=…`), then:
 
-    python benchmarks/alignment.py DATA_ROOT DATA_ROOT [DATA_ROOT ...] [--jobs 2] [--only VARIANT ...] > aligned.csv
+    python benchmarks/alignment.py DATA_ROOT DATA_ROOT [DATA_ROOT ...] [--rest] [--only VARIANT ...] > aligned.csv
     python benchmarks/alignment.py DATA_ROOT DATA_ROOT [DATA_ROOT ...] --batches > batches.csv
 
 Detectors of the default parameters are trained on each corpus and tested on each other, and trained on all but one
-and tested on that one ("the rest"). A row tells the pooled area under the ROC curve of one variant with its 95 %
+and tested on that one ("the rest"; with --rest, these alone). A row
+tells the pooled area under the ROC curve of one variant with its 95 %
 interval by a bootstrap over the groups of the corpus tested, the mean within groups, how much the former differs from
 that of the detector as it is (paired), and which share of fakes and of reals has a probability of one half or more. The
 rows "mean" average over the tests. With --batches, the built variant is tried on small batches of one video a group, of
@@ -42,7 +43,7 @@ from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.metrics import roc_auc
 from fvc_kedro.learning.resampling import draw_groups, interval, judge_videos
 from fvc_kedro.learning.rows import balanced_weights, first_rows
-from fvc_kedro.pipelines.training_rows import detector_of, groups_of, labels_of, rows_of
+from fvc_kedro.pipelines.training_rows import corpora_of, detector_of, groups_of, labels_of, rows_of
 
 Values = NDArray[np.float64]
 REST, OTHERS, SAME = "the rest", "each other", "other groups of the same"
@@ -116,8 +117,8 @@ MAPS |= {
     "CORAL 0.5, after cutting, classes as trained": ("after cutting", coloured, 0.5, False),
 }
 PRIORS = {f"built, prior {n}": float(n) for n in (1, 5, 20, 60)}
-PLAIN, BUILT = "plain", "built, prior 5"
-VARIANTS = [PLAIN, *PRIORS, *MAPS]
+PLAIN, BUILT, POOLED = "plain", "built, prior 5", "built, prior 5, covariance over all corpora"
+VARIANTS = [PLAIN, *PRIORS, POOLED, *MAPS]
 
 
 def aligned(detector: VideoDetector, table: pl.DataFrame, batch: pl.DataFrame, variant: str) -> VideoDetector:
@@ -127,8 +128,15 @@ def aligned(detector: VideoDetector, table: pl.DataFrame, batch: pl.DataFrame, v
     videos = batch["video_id"].to_numpy().astype(np.str_)
     if variant in PRIORS:
         return detector.aligned_to(batch, videos, PRIORS[variant])
-    place, make, shrinkage, equal_classes = MAPS[variant]
     changed = copy.copy(detector)
+    if variant == POOLED:
+        changed.moments_ = {
+            name: source_of(expert[:2], table.select(detector.experts[name]), table, within=False)
+            for name, expert in detector.experts_.items()
+            if expert is not None
+        }
+        return changed.aligned_to(batch, videos, PRIORS[BUILT])
+    place, make, shrinkage, equal_classes = MAPS[variant]
     changed.experts_ = dict(detector.experts_)
     for name, expert in detector.experts_.items():
         values = batch.select(detector.experts[name]).to_numpy()
@@ -136,16 +144,23 @@ def aligned(detector: VideoDetector, table: pl.DataFrame, batch: pl.DataFrame, v
         if expert is None or not present.any():
             continue
         before, after = parted(expert, place)
-        trained = table.select(detector.experts[name]).to_numpy()
-        known = ~np.isnan(trained).all(axis=1)
-        y = labels_of(table)[known]
-        weights = balanced_weights(y, table["video_id"].to_numpy().astype(np.str_)[known])
-        if equal_classes:
-            weights /= np.bincount(y, weights)[y]
-        source = moments_of(before.transform(trained[known]), weights)
+        source = source_of(before, table.select(detector.experts[name]), table, equal_classes)
         align = Mapped(make, shrinkage, source).fit(before.transform(values[present]), videos[present])
         changed.experts_[name] = Pipeline([*before.steps, ("align", align), *after])
     return changed
+
+
+def source_of(
+    before: Pipeline, columns: pl.DataFrame, table: pl.DataFrame, equal_classes: bool = True, within: bool = True
+) -> Moments:
+    """Moments of the rows trained on; the covariance within the corpora or over all of them."""
+    trained = columns.to_numpy()
+    known = ~np.isnan(trained).all(axis=1)
+    y, corpora = labels_of(table)[known], corpora_of(table)[known]
+    weights = balanced_weights(y, table["video_id"].to_numpy().astype(np.str_)[known], corpora)
+    if equal_classes:
+        weights /= np.bincount(y, weights)[y]
+    return moments_of(before.transform(trained[known]), weights, corpora if within else None)
 
 
 def parted(expert: Pipeline, place: str) -> tuple[Pipeline, list[Any]]:
@@ -167,7 +182,7 @@ def load(root_: Path) -> pl.DataFrame:
 def trained_on(table: pl.DataFrame) -> VideoDetector:
     detector = detector_of(parameters_of("default", 1), table.columns, len(table))
     rows = rows_of(table, detector.columns)
-    return detector.fit(rows.features, rows.y, rows.groups, rows.videos)
+    return detector.fit(rows.features, rows.y, rows.groups, rows.videos, corpora=rows.corpora)
 
 
 def scored(detector: VideoDetector, table: pl.DataFrame) -> tuple[Values, Values, NDArray[np.int64], NDArray[np.str_]]:
@@ -209,8 +224,12 @@ def rows_of_figures(found: list[dict[str, Any]], variants: list[str]) -> Iterato
         yield written(one["variant"], one["trained"], one["tested"], [one])
     for variant in variants:
         own = [one for one in found if one["variant"] == variant]
-        yield written(variant, OTHERS, "mean", [one for one in own if one["trained"] != REST])
-        yield written(variant, REST, "mean", [one for one in own if one["trained"] == REST])
+        for name, parts in (
+            (OTHERS, [one for one in own if one["trained"] != REST]),
+            (REST, [one for one in own if one["trained"] == REST]),
+        ):
+            if parts:
+                yield written(variant, name, "mean", parts)
 
 
 def written(variant: str, trained: str, tested: str, parts: list[dict[str, Any]]) -> list[Any]:
@@ -273,10 +292,11 @@ def main() -> None:
     parser.add_argument("roots", type=Path, nargs="+", metavar="DATA_ROOT", help="where a corpus was measured into")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--only", nargs="*", choices=VARIANTS, default=VARIANTS, metavar="VARIANT")
+    parser.add_argument("--rest", action="store_true", help="leave out the tests from each corpus to each other")
     parser.add_argument("--batches", action="store_true", help="try small batches and extreme shares of fakes")
     arguments = parser.parse_args()
     roots, variants = arguments.roots, list(dict.fromkeys([PLAIN, *arguments.only]))
-    jobs = [(one.name, [one], [other for other in roots if other != one]) for one in roots]
+    jobs = [(one.name, [one], [other for other in roots if other != one]) for one in roots if not arguments.rest]
     if len(roots) > 2:
         jobs += [(REST, [other for other in roots if other != one], [one]) for one in roots]
     writer = csv.writer(sys.stdout)

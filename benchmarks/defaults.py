@@ -81,7 +81,7 @@ def parameters_of(choice: str, n_repeats: int) -> SvmParameters:
 
 
 def table_of(root: Path, parameters: SvmParameters) -> pl.DataFrame:
-    segments = pl.read_parquet(root / "04_feature/segment_features.parquet")
+    segments = pl.read_parquet(root / "04_feature/segment_features.parquet").with_columns(corpus=pl.lit(root.name))
     return assemble_training_table(segments, pl.DataFrame(), parameters.model_dump())
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables import corpus, fitted, in_segments, linear, rbf, score, with_columns
+from tables import corpus, detector, fitted, in_segments, linear, rbf, score, with_columns
 from threadpoolctl import threadpool_limits
 
 from fvc_kedro.learning.alignment import BatchAlignment, Moments, NotAlignableError, moments_of
@@ -58,6 +58,17 @@ def test_moments_are_weighted():
     found = moments_of(values, weights)
     np.testing.assert_allclose(found.covariance, np.cov(values.T, aweights=weights, ddof=0))
     np.testing.assert_allclose(found.mean, weights @ values / weights.sum())
+
+
+def test_what_differs_from_corpus_to_corpus_is_no_covariance():
+    values, corpora = spread(), np.repeat(["a", "b"], 200)
+    apart = values + np.where(corpora == "a", 100.0, -100.0)[:, None]
+    found = moments_of(apart, np.ones(400), corpora)
+    within = [np.cov(values[corpora == name].T, ddof=0) for name in ("a", "b")]
+    np.testing.assert_allclose(found.covariance, np.mean(within, axis=0))
+    np.testing.assert_allclose(found.mean, values.mean(axis=0), atol=1e-9)
+    one = moments_of(values, np.ones(400), np.full(400, "a"))
+    np.testing.assert_allclose(one.covariance, moments_of(values, np.ones(400)).covariance)
 
 
 @settings(max_examples=30, deadline=None)
@@ -178,6 +189,19 @@ def test_both_classes_count_the_same_in_what_is_aligned_to():
     mean = fitted(few).moments_["all"].mean
     scaled = fitted(few).experts_["all"][:2].transform(few.features.to_numpy())
     np.testing.assert_allclose(mean, (scaled[few.y == 0].mean(axis=0) + scaled[few.y == 1].mean(axis=0)) / 2)
+
+
+def test_a_batch_like_one_of_several_corpora_is_stretched_no_wider():
+    """In the direction in which the corpora differ, too."""
+    parts = [corpus(n_groups=20, seed=seed) for seed in (0, 1)]
+    far = [with_columns(part, f1=pl.col("f1") + by) for part, by in zip(parts, (4, -4), strict=True)]
+    both = far[0].features.vstack(far[1].features)
+    names = np.repeat(["a", "b"], [len(part) for part in far])
+    y, groups, videos = (np.concatenate([getattr(part, name) for part in far]) for name in ("y", "groups", "videos"))
+    model = detector(far[0]).fit(both, y, np.char.add(names, groups), np.char.add(names, videos), corpora=names)
+    other = with_columns(corpus(n_groups=20, seed=2), f1=pl.col("f1") + 4)
+    align = aligned(model, other).experts_["all"]["align"]
+    np.testing.assert_allclose(align.map_, np.eye(4), atol=0.25)
 
 
 def test_an_expert_is_aligned_by_the_videos_that_have_its_place():

@@ -281,8 +281,61 @@ def test_the_shares_called_fake_are_those_of_the_probabilities(detector):
 
 def test_labels_play_no_part_in_alignment(detector):
     turned = OTHER.with_columns(label=pl.when(pl.col("label") == "real").then(pl.lit("fake")).otherwise(pl.lit("real")))
-    found = [judged(detector, other, SHIFTED, alignment="coral") for other in (OTHER, turned)]
+    segments = SHIFTED.drop("label").join(turned.select("video_id", "label"), on="video_id", maintain_order="left")
+    found = [
+        judged(detector, *corpus, alignment="coral", few_groups=7) for corpus in ((OTHER, SHIFTED), (turned, segments))
+    ]
+    assert (found[0]["label"] != found[1]["label"]).all()
     assert found[0].drop("label").equals(found[1].drop("label"))
+
+
+def of_two(other=OTHER):
+    """A corpus of eight groups and one of six, whose features are shifted to opposite sides."""
+    keys = key_table(8).with_columns(
+        video_id="p" + pl.col("video_id"), group="p" + pl.col("group"), corpus=pl.lit("two")
+    )
+    parts = [segments_of(part, separation=1.0, seed=9) for part in (other, keys)]
+    shifted = [part.with_columns(pl.col(COLUMNS) + by) for part, by in zip(parts, (2, -2), strict=True)]
+    return [other, keys], shifted
+
+
+def test_each_of_several_corpora_is_aligned_by_itself(detector):
+    keys, segments = of_two()
+    found = judged(detector, pl.concat(keys), pl.concat(segments), alignment="coral", few_groups=1)
+    for own, parts in zip(keys, segments, strict=True):
+        alone = judged(detector, own, parts, alignment="coral", few_groups=1)
+        assert found.join(own, on="video_id", how="semi").equals(alone)
+    numbers = {alignment: figures(found, alignment) for alignment in ("none", "coral")}
+    assert numbers["coral"]["roc_auc"] > numbers["none"]["roc_auc"] + 0.2
+    for name in ("one", "two"):
+        shares = found.filter(corpus=name).group_by("label").agg((pl.col("aligned_probability") >= 0.5).mean())
+        called = dict(shares.rows())
+        assert called["fake"] > called["real"] + 0.5
+
+
+def test_warnings_name_the_corpus_where_there_are_several(detector):
+    keys, segments = of_two()
+    found = judged(detector, pl.concat(keys), pl.concat(segments), alignment="coral", few_groups=7)
+    (few,) = [text for text in alignment_warnings(found) if "groups" in text]
+    assert few.startswith("corpus one: the batch has 6 groups")
+    assert few in page_of(found)
+    of_one_class = found.with_columns(
+        label=pl.when(pl.col("corpus") == "two").then(pl.lit("fake")).otherwise(pl.col("label"))
+    )
+    (rare,) = [text for text in alignment_warnings(of_one_class) if "labelled" in text]
+    assert rare.startswith("corpus two: 100% of the batch are labelled fake")
+
+
+def test_a_corpus_of_known_groups_alone_is_scored_and_not_warned_of(detector):
+    keys, segments = of_two()
+    groups = {group: [group, f"g0{number}"] for number, group in enumerate(keys[0]["group"].unique().sort())}
+    found = judged(
+        detector, pl.concat(keys), pl.concat(segments), named(pl.concat(keys), groups), alignment="coral", few_groups=9
+    )
+    known = found.filter(corpus="one")
+    assert known["in_training"].all()
+    assert known["aligned_margin"].equals(known["margin"].alias("aligned_margin"))
+    assert all("8 groups" in text or "evidence" in text for text in alignment_warnings(found))
 
 
 def test_videos_of_known_groups_are_not_aligned_to_but_scored(detector):

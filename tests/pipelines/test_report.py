@@ -537,7 +537,7 @@ def test_the_page_says_what_no_run_has_recorded():
     assert "evaluation_summary" in page.text
 
 
-def matrix_row(method, trained_on, tested_on, auc, alignment="none", group_auc=0.6):
+def matrix_row(method, trained_on, tested_on, auc, alignment="none", group_auc=0.6, warning=None):
     return (
         method,
         trained_on,
@@ -554,13 +554,18 @@ def matrix_row(method, trained_on, tested_on, auc, alignment="none", group_auc=0
         0.7,
         0.25,
         0.5,
+        warning,
     )
 
 
 def of_two_corpora(aligned=False):
     rows = [matrix_row("svm", "all others", name, 0.612) for name in ("A", "<b>B</b>")]
     rows += [matrix_row("svm", name, name, 0.834) for name in ("A", "<b>B</b>")]
-    rows += [matrix_row("svm", "all others", name, 0.777, "coral") for name in ("A", "<b>B</b>") if aligned]
+    rows += [
+        matrix_row("svm", "all others", name, 0.777, "coral", warning=warning)
+        for name, warning in (("A", None), ("<b>B</b>", "the batch has 5 groups"))
+        if aligned
+    ]
     rows += [
         matrix_row("metadata_logistic", "A", "A", 0.5),
         matrix_row("metadata_logistic", "<b>B</b>", "<b>B</b>", 0.95),
@@ -591,6 +596,8 @@ def test_aligned_scores_stand_beside_the_plain_ones():
     text = " ".join(Page(report(**of_two_corpora(aligned=True))).texts)
     assert "0.777" in text
     assert "AUC, aligned" in text
+    assert "Alignment to <b>B</b> may be unsafe: the batch has 5 groups." in " ".join(text.split())
+    assert text.count("may be unsafe") == 1
 
 
 def test_one_corpus_has_no_section_of_corpora():

@@ -123,9 +123,9 @@ def test_a_corpus_without_which_nothing_can_be_trained_has_no_scores(caplog):
     assert "No detector could be trained without the corpus c" in caplog.text
 
 
-def tabulated(batch, trained, left_out, alignment="none"):
+def tabulated(batch, trained, left_out, alignment="none", few_groups=1):
     without = results_of(nodes.leave_corpora_out(trained.table, SVM, SERIAL))
-    settings = PARAMETERS["cross_corpus"] | {"alignment": alignment}
+    settings = PARAMETERS["cross_corpus"] | {"alignment": alignment, "few_groups": few_groups}
     return corpora.tabulate_corpora(trained.table, results_of(batch), without, left_out, EVALUATION, settings)
 
 
@@ -221,6 +221,26 @@ def test_alignment_is_set_beside_the_plain_scores():
     )
     assert row["true_positive_rate"] == pytest.approx((fake >= 0.5).mean())
     assert row["roc_auc"] != plain.filter(trained_on=corpora.ALL_OTHERS, tested_on="c")["roc_auc"].item()
+
+
+def test_unsafe_alignment_is_warned_of_once_a_corpus(caplog):
+    """Corpus a has eight groups, b and c have five, and of c one video of twenty is real."""
+    real = three().filter(corpus="c", label="real")["video_id"][0]
+    most = pl.when((pl.col("corpus") == "c") & (pl.col("video_id") != real)).then(pl.lit("fake"))
+    keys = three().with_columns(label=most.otherwise(pl.col("label")))
+    trained = train(training_of(segments_of(keys, separation=0.1)), SVM | {"n_repeats": 1})
+    index = index_of(videos_of(trained.table), bitrate=BITRATES)
+    batch = corpora.plan_corpora(trained.table, index, trained.detector, SVM, SERIAL)
+    found = tabulated(batch, trained, trained.left_out, "coral", few_groups=6)
+    assert found.filter(alignment="none")["alignment_warning"].null_count() == len(found.filter(alignment="none"))
+    aligned = found.filter(alignment="coral", trained_on=corpora.ALL_OTHERS)
+    told = dict(aligned.select("tested_on", "alignment_warning").rows())
+    assert told["a"] is None
+    assert told["b"].startswith("the batch has 5 groups, fewer than cross_corpus.few_groups, 6")
+    assert "labelled fake" not in told["b"]
+    assert "; 95% of the batch are labelled fake" in told["c"]
+    for name, warning in told.items():
+        assert caplog.text.count(f"Alignment to the corpus {name} may be unsafe: {warning}") == (warning is not None)
 
 
 def test_the_detector_of_a_corpus_knows_nothing_of_the_others(three_corpora):

@@ -87,7 +87,8 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Fitted: impute, scale, whiten, (map,) classify. None for an expert that always abstains: it has fewer than two
         groups of a class, no out-of-fold margins of both classes, or only constant columns.
     moments_ : dict of str to Moments
-        Mean and covariance of the scaled and cut columns of each fitted expert, both classes counting the same.
+        Mean and covariance of the scaled and cut columns of each fitted expert, weighted as in training but for both
+        classes, which count the same. With several corpora, the covariance is that within them.
     fusion_ : Fusion
     verdicts_ : Verdicts or None
         The three-way verdict on a probability, where its thresholds were chosen on out-of-fold scores.
@@ -257,10 +258,10 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
     def _moments(self, rows: Rows, name: str, expert: Pipeline) -> Moments:
         values = _values(rows.features, self.experts[name])
         present = _is_present(values)
-        y = rows.y[present]
-        weights = self._weights(y, rows.videos[present], rows.corpora_of(present))
+        y, corpora = rows.y[present], rows.corpora_of(present)
+        weights = self._weights(y, rows.videos[present], corpora)
         weights /= np.bincount(y, weights)[y]  # no share of fakes is assumed of a batch but one half
-        return moments_of(expert[:_N_SCALING].transform(values[present]), weights)
+        return moments_of(expert[:_N_SCALING].transform(values[present]), weights, corpora)
 
     def aligned_to(self, table: Any, videos: NDArray[np.str_], prior_videos: float = 5.0) -> VideoDetector:
         """Return a detector that scores after aligning its columns to a batch; this one stays as it is.

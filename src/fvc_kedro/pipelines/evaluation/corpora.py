@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
+from fvc_kedro.learning.alignment import few_groups_warning, rare_class_warning
 from fvc_kedro.learning.detector import VideoDetector
 from fvc_kedro.learning.folds import Split, TooFewGroupsError
 from fvc_kedro.learning.resampling import draw_groups, judge_videos, share_with_interval
@@ -49,6 +50,7 @@ MATRIX_SCHEMA = {
     "mean_group_auc_high": pl.Float64,
     "false_positive_rate": pl.Float64,
     "true_positive_rate": pl.Float64,
+    "alignment_warning": pl.String,
 }
 FALSE_ALARM_SCHEMA = {
     "corpus": pl.String,
@@ -136,7 +138,7 @@ def tabulate_corpora(
         fakes of the corpus trained on; of all corpora where the corpus tested is left out. Where the two corpora are
         the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is ``all others`` where
         only the corpus tested is left out. Sorted, but the detector and ``all others`` first. Empty where there is one
-        corpus.
+        corpus. ``alignment_warning`` says why an aligned row may be unsafe, by its groups and labels.
     """
     settings = EvaluationParameters.model_validate(evaluation)
     crossing = CrossCorpusParameters.model_validate(cross_corpus)
@@ -148,14 +150,24 @@ def tabulate_corpora(
     if crossing.alignment != PLAIN and found:
         found += _aligned(training_table, corpus_trials, left_out_trials, crossing)
     rows = [
-        (*key, *_judge(part, settings))
+        (*key, *_judge(part, settings), _unsafe(part, crossing) if key[-1] != PLAIN else None)
         for table in found
         for key, part in table.sort("trained_on", "corpus", "video_id").group_by(keys, maintain_order=True)
     ]
     table = pl.DataFrame(rows, schema=MATRIX_SCHEMA, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
     order = pl.Enum([DETECTOR, *METADATA])
     is_other = pl.col("trained_on") != ALL_OTHERS
-    return table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on", pl.col("alignment") != PLAIN)
+    table = table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on", pl.col("alignment") != PLAIN)
+    unsafe = table.drop_nulls("alignment_warning").unique("tested_on", keep="first", maintain_order=True)
+    for name, warning in unsafe.select("tested_on", "alignment_warning").iter_rows():
+        logger.warning("Alignment to the corpus %s may be unsafe: %s", name, warning)
+    return table
+
+
+def _unsafe(batch: pl.DataFrame, settings: CrossCorpusParameters) -> str | None:
+    """Say why alignment to the videos of a corpus may be unsafe; None where nothing tells."""
+    reasons = few_groups_warning(batch["group"].n_unique(), settings.few_groups)
+    return "; ".join(reasons + rare_class_warning(float(labels_of(batch).mean()))) or None
 
 
 def _aligned(
