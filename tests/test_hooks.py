@@ -85,7 +85,9 @@ def test_each_part_of_the_trainings_is_numbered_in_the_order_of_the_run(tmp_path
     caplog.set_level(logging.INFO)
     names = ["first", "second", "third"]  # each made from the one before, listed backwards
     made_from = dict(zip(names, ["table", *names], strict=False))
-    pipeline = Pipeline([Node(func=str, inputs=made_from[name], outputs=name) for name in reversed(names)])
+    pipeline = Pipeline(
+        [Node(func=lambda made: made, inputs=made_from[name], outputs=name, name=name) for name in reversed(names)]
+    )
     catalog = DataCatalog({name: TrialsDataset(path=str(tmp_path), batch=name) for name in names})
     nothing = np.empty(0, np.int64)
     trial = Trial({}, None, {1: (nothing, nothing), 2: (nothing, nothing)}, None)
