@@ -80,12 +80,13 @@ def _read_params(context: click.Context, option: click.Parameter, value: Any) ->
     paths: dict[str, str] = {}
     others: list[str] = []
     last = ""
-    for item in map(str.strip, value.split(",")):
+    for part in value.split(","):
+        item = part.strip()
         name, sign, path = (part.strip() for part in item.partition("="))
         if sign and name in PATH_PARAMETERS:
             paths[name] = path
         elif item and not sign and last in MANIFEST_PARAMETERS:  # a further manifest
-            paths[last] += f",{item}"
+            paths[last] += f",{part}"
         elif item and not sign and paths:
             context.fail(
                 f"--params: {item!r} is no parameter=value. If it belongs to a path ({', '.join(paths)}): a comma ends "
@@ -126,15 +127,18 @@ def run(context: click.Context, /, verbose: bool, **options: Any) -> Any:
 
 
 def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
-    from fvc_kedro.parameters import PATH_PARAMETERS  # noqa: PLC0415 - other commands need no parameters
+    from fvc_kedro.parameters import MANIFEST_PARAMETERS, PATH_PARAMETERS  # noqa: PLC0415 - other commands need none
 
     given = {name for name in PATH_PARAMETERS & params.keys() if params[name] and "://" not in str(params[name])}
-    return params | {name: ",".join(map(_absolute, str(params[name]).split(","))) for name in given}
+    return params | {name: _absolute(str(params[name]), several=name in MANIFEST_PARAMETERS) for name in given}
 
 
-def _absolute(path: str) -> str:
+def _absolute(path: str, *, several: bool) -> str:
     # A shell leaves a ~ inside an argument to the program.
-    return str(Path.cwd() / os.path.expanduser(path))  # noqa: PTH111
+    whole = Path.cwd() / os.path.expanduser(path)  # noqa: PTH111
+    if not several or "," not in path or whole.exists():
+        return str(whole)
+    return ",".join(_absolute(part.strip(), several=False) for part in path.split(",") if part.strip())
 
 
 @contextmanager

@@ -230,9 +230,11 @@ def _explain(name: str, catalog: CatalogProtocol) -> str:
 
 def _missing(place: Path | None) -> str:
     """Name those of several manifests that are not there."""
-    from fvc_kedro.datasets.video_folder import manifest_paths  # noqa: PLC0415 - imports the decoder
+    from fvc_kedro.datasets.manifest_paths import manifest_paths  # noqa: PLC0415 - of a message alone
 
-    return ", ".join(str(path) for path in manifest_paths(place) if not path.exists()) if place else "no path"
+    paths = manifest_paths(place) if place else []
+    missing = ", ".join(str(path) for path in paths if not path.exists())
+    return f"{missing} (a comma parts manifests)" if len(paths) > 1 else missing
 
 
 def location(catalog: CatalogProtocol, name: str) -> Path | None:

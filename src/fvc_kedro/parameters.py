@@ -47,6 +47,7 @@ def _no_column(name: str) -> str:
     # Columns of the tables that predictions are joined with.
     taken |= {"video_path", "in_training", "verdict", "sha256", "group_names", "manipulation"}
     taken |= {"aligned_margin", "aligned_probability", "aligned_verdict", "alignment_warning"}
+    taken |= {"left_out", "trained_on", "tested_on", "alignment", "method"}
     if name in taken:
         raise ValueError(f"an expert may not be named {name!r}, which names a column of a table already")
     return name

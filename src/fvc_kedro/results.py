@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fvc_kedro.commands import kedro_command
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.lineage import LineageDataset
+from fvc_kedro.datasets.manifest_paths import manifest_paths
 from fvc_kedro.lineage import Kind, Lineage
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Results:
             return ["there are no results yet"]
         manifest = self.lineage.manifest("checked_manifest")
         reasons = [finding.text for finding in self.lineage.findings(*self._own, parameters=parameters)]
-        if manifest != str(self._places["corpus_manifest"]):
+        if manifest != ",".join(map(str, manifest_paths(self._places["corpus_manifest"]))):
             reasons.insert(0, f"the results are of the corpus {manifest}")
         return reasons
 

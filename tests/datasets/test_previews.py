@@ -43,7 +43,7 @@ def test_a_manifest_is_shown_as_soon_as_it_is_there(tmp_path):
     dataset = ManifestDataset(filepath=str(tmp_path / "manifest.csv"))
     assert dataset.preview() is None
     dataset.save(pl.DataFrame({"video_path": ["a.mp4"], "label": ["real"], "group": ["007"]}))
-    assert dataset.preview()["data"] == [["a.mp4", "real", "007"]]
+    assert dataset.preview()["data"] == [["a.mp4", "real", "007", tmp_path.name]]
 
 
 def test_a_damaged_file_is_no_missing_one(tmp_path):

@@ -409,3 +409,14 @@ def test_a_damaged_file_is_made_anew(tmp_path, done, damage):
     assert again.predictions.equals(first.predictions)
     saved(tmp_path, some)
     assert len(done) == 2
+
+
+def test_other_corpora_are_trained_anew(tmp_path):
+    """They decide weights and whitening, and stand in the predictions."""
+    rows = make_rows()
+    halves = np.where(np.arange(len(rows)) < len(rows) // 2, "a", "b")
+    for corpora in (np.full(len(rows), "one"), halves, halves[::-1]):
+        trial = replace(make_trial(), rows=replace(rows, corpora=corpora))
+        found = saved(tmp_path, [trial]).predictions
+        expected = dict(zip(rows.videos, corpora, strict=True))
+        assert dict(found.select("video_id", "corpus").rows()) == expected

@@ -109,13 +109,14 @@ def test_every_video_is_scored_once_in_alphabetical_order():
         assert own.select(expected.columns).equals(expected)
 
 
-def test_the_detector_given_is_left_as_it_was():
+@pytest.mark.parametrize(("stated", "assumed"), [(None, 0.5), (0.1, 0.1)])
+def test_the_detector_given_is_left_as_it_was(stated, assumed):
     rows = corpus(6)
-    model = detector(rows, linear(), prevalence=0.1)
+    model = detector(rows, linear(), prevalence=stated)
     _, models = cross_validate(rows, folds_of(rows), model)
-    assert model.prevalence == 0.1
+    assert model.prevalence == stated
     assert not hasattr(model, "fusion_")
-    assert {one.prevalence for one in models.values()} == {0.5}
+    assert {one.prevalence for one in models.values()} == {assumed}
 
 
 def test_a_fold_may_test_nothing():

@@ -112,7 +112,7 @@ def test_one_corpus_cannot_be_left_out():
     with pytest.raises(TooFewGroupsError, match=r"at least 2 corpora, there is \['a'\]"):
         outer_folds(y, groups, "leave_one_corpus_out", 5, 1, 0, np.full(len(y), "a"))
     y[corpora != "c"] = 0
-    with pytest.raises(TooFewGroupsError, match="without the corpus 'c'"):
+    with pytest.raises(TooFewGroupsError, match="without the corpus 'c' and its groups there are not both classes"):
         outer_folds(y, groups, "leave_one_corpus_out", 5, 1, 0, corpora)
 
 

@@ -68,14 +68,28 @@ def test_prevalence_counts_videos_not_segments():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1), st.integers(0, 9)), min_size=1, max_size=30))
 def test_every_corpus_counts_the_same_in_each_class_that_it_has(rows):
-    corpora, y, videos = (np.array(column) for column in zip(*rows, strict=True))
-    videos = np.char.add(np.char.add(corpora, y.astype(str)), videos.astype(str))
+    corpora, y, numbers = (np.array(column) for column in zip(*rows, strict=True))
+    videos = np.char.add(np.char.add(corpora, y.astype(str)), numbers.astype(str))
     weights = balanced_weights(y, videos, corpora)
     for label in np.unique(y):
-        totals = [weights[(y == label) & (corpora == name)].sum() for name in np.unique(corpora[y == label])]
-        np.testing.assert_allclose(totals, totals[0])
-        assert weights[y == label].mean() == pytest.approx(1)
-        for name in np.unique(corpora[y == label]):
-            own = (y == label) & (corpora == name)
+        of_class = y == label
+        n_videos = {name: len(set(videos[of_class & (corpora == name)])) for name in np.unique(corpora[of_class])}
+        totals = {name: weights[of_class & (corpora == name)].sum() for name in n_videos}
+        fair = np.mean(list(n_videos.values()))
+        full = [total for name, total in totals.items() if fair <= 5 * n_videos[name]]
+        np.testing.assert_allclose(full, full[0])
+        assert all(total <= full[0] + 1e-9 for total in totals.values())
+        assert weights[of_class].mean() == pytest.approx(1)
+        for name in n_videos:
+            own = of_class & (corpora == name)
             of_videos = [weights[own & (videos == video)].sum() for video in np.unique(videos[own])]
             np.testing.assert_allclose(of_videos, of_videos[0])
+
+
+def test_the_few_videos_of_a_small_corpus_count_at_most_five_times():
+    y, corpora = np.tile([0, 1], 101), np.repeat(["large", "small"], [200, 2])
+    weights = balanced_weights(y, np.arange(202).astype(str), corpora)
+    large, small = weights[0], weights[-1]
+    assert small / large == pytest.approx(5 * 100 / 50.5)  # five times, where the large corpus counts for half
+    equal = balanced_weights(y, np.arange(202).astype(str))
+    assert small / equal[-1] <= 5 * 202 / 110

@@ -13,6 +13,7 @@ from fvc_kedro.learning.thresholds import (
     choose_verdicts,
     tampered_threshold,
     threshold_rows,
+    thresholds_of_other_folds,
     verdicts_of,
 )
 
@@ -235,3 +236,15 @@ def test_thresholds_of_several_corpora_are_measured_on_the_corpora_left_out():
     assert row["measured_false_positive_rate"] == pytest.approx(called[y == 0].mean())
     verdicts = choose_verdicts(y, p, alone(y), folds, 0.1, 0.1, corpora)
     assert verdicts.measured_false_positive_rate <= row["measured_false_positive_rate"]
+
+
+def test_what_a_corpus_shares_with_others_has_no_part_in_its_threshold():
+    """Half of the groups of corpus a have videos in b too: their scores there must not move the threshold for a."""
+    generator = np.random.default_rng(0)
+    y, corpora = np.zeros(80, int), np.repeat(list("ab"), 40)
+    groups = np.concatenate([np.arange(40), np.arange(20, 60)]).astype(str)
+    p = generator.random(80)
+    changed = np.where((corpora == "b") & np.isin(groups, groups[:40]), 0.99, p)
+    folds = np.repeat([1, 2], 40)
+    before, after = (thresholds_of_other_folds(y, one, groups, folds, 0.1, corpora)[0] for one in (p, changed))
+    assert before == after

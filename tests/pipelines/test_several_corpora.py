@@ -1,11 +1,13 @@
 """Training on several corpora, each left out in turn."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.base import clone
 
 from evaluations import EVALUATION, PARAMETERS, SVM, index_of, key_table, segments_of, train, training_of
 from fvc_kedro.datasets.trials import TrialsDataset
@@ -14,6 +16,7 @@ from fvc_kedro.learning.metrics import roc_auc
 from fvc_kedro.parameters import SvmParameters
 from fvc_kedro.pipelines.evaluation import corpora
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
+from fvc_kedro.pipelines.evaluation.permutation import plan_permutations
 from fvc_kedro.pipelines.svm_training import nodes
 from fvc_kedro.pipelines.training_rows import (
     check_foldable,
@@ -109,7 +112,7 @@ def test_what_cannot_be_left_out_is_said():
     svm = SvmParameters.model_validate(SVM | {"outer": "leave_one_corpus_out"})
     with pytest.raises(TooFewGroupsError, match="at least 2 corpora"):
         check_foldable(keys.filter(corpus="a"), svm)
-    with pytest.raises(TooFewGroupsError, match="without the corpus 'c' and its groups only one class"):
+    with pytest.raises(TooFewGroupsError, match="without the corpus 'c' and its groups there are not both classes"):
         check_foldable(keys.filter((pl.col("corpus") == "c") | (pl.col("label") == "real")), svm)
 
 
@@ -218,3 +221,41 @@ def test_alignment_is_set_beside_the_plain_scores():
     )
     assert row["true_positive_rate"] == pytest.approx((fake >= 0.5).mean())
     assert row["roc_auc"] != plain.filter(trained_on=corpora.ALL_OTHERS, tested_on="c")["roc_auc"].item()
+
+
+def test_the_detector_of_a_corpus_knows_nothing_of_the_others(three_corpora):
+    """Neither a search on all corpora nor their share of fakes."""
+    table = three_corpora.table
+    everywhere = clone(three_corpora.detector).set_params(search_once=True, prevalence=0.9)
+    more_fakes = table.filter((pl.col("corpus") != "b") | (pl.col("label") == "fake"))
+    for method, name in ((DETECTOR, "a"), (METADATA[0], "c")):
+        found = []
+        for one in (table, more_fakes):
+            batch = corpora.plan_corpora(one, index_of(videos_of(one)), everywhere, SVM, SERIAL)
+            within = [
+                t for t in batch.trials if t.about == {"method": method, "trained_on": name} and not t.keeps_models
+            ]
+            assert not within[0].detector.search_once
+            found.append(results_of(replace(batch, trials=within)).predictions)
+        assert found[0].equals(found[1])
+
+
+def test_a_permutation_that_cannot_be_folded_is_left_out(caplog):
+    """Groups of one class that corpora share may leave a training part with one class, for permuted labels alone."""
+    keys = key_table(14, a_group=2, pure=True).with_columns(
+        corpus=pl.when(pl.col("group") < "g07").then(pl.lit("a")).otherwise(pl.lit("b"))
+    )
+    shared = pl.col("group").replace({"g07": "g00", "g08": "g01", "g09": "g02"})
+    keys = keys.with_columns(group=shared)
+    table = training_of(segments_of(keys))
+    svm = SVM | {"outer": "leave_one_corpus_out"}
+    detector = detector_of(SvmParameters.model_validate(svm), table.columns, len(table))
+    for seed in range(12):
+        settings = EVALUATION | {"seed": 100 * seed, "n_permutations": 19}
+        batch = plan_permutations(table, detector, svm, settings, SERIAL)
+        left_out = [message for message in caplog.messages if "is left out: without the corpus" in message]
+        assert len(batch.trials) + len(left_out) == 19
+        caplog.clear()
+        if left_out:
+            return
+    pytest.fail("no permutation was left out: the table no longer shows what is tested")

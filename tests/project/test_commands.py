@@ -131,7 +131,7 @@ def test_sql_is_read_from_a_file_and_from_standard_input(home, tmp_path):
 
 def test_sql_lists_and_asks_the_ready_questions(home):
     listed = ask(home, "--list").stdout
-    assert re.search(r"oof_predictions \(24 rows\): video_id, label, group, repeat, fold", listed)
+    assert re.search(r"oof_predictions \(24 rows\): video_id, label, group, corpus, repeat, fold", listed)
     assert re.search(r"fold_stability +How much do the metrics differ", listed)
     asked = ask(home, "--question", "worst_groups").stdout.splitlines()
     assert asked[0].split()[:2] == ["group", "n_videos"]

@@ -12,8 +12,8 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fvc_kedro.datasets.errors import FileError
+from fvc_kedro.datasets.manifest_paths import common_folder, is_relative, manifest_paths
 from fvc_kedro.datasets.text_table import read_text_table
-from fvc_kedro.datasets.video_folder import common_folder, is_relative, manifest_paths
 
 
 class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):

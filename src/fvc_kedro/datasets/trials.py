@@ -221,7 +221,8 @@ class _Hashes:
 def _key(trial: Trial, code: str, hashes: _Hashes) -> str:
     how = joblib.hash((trial.detector.get_params(), trial.keeps_models))
     digest = hashlib.sha256(f"{code}\n{how}\n{hashes(trial.rows.features)}\n".encode())
-    for names in (trial.rows.groups, trial.rows.videos):
+    corpora = np.empty(0) if trial.rows.corpora is None else trial.rows.corpora
+    for names in (trial.rows.groups, trial.rows.videos, corpora):
         digest.update(repr(names.tolist()).encode())
     digest.update(trial.rows.y.tobytes())
     for fold, split in trial.splits.items():

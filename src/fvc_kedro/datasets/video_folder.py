@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import url2pathname
 
 from kedro.io import AbstractDataset
-from kedro.utils import find_kedro_project
 
+from fvc_kedro.datasets.manifest_paths import URL, common_folder, manifest_paths
 from fvc_kedro.video import RefusedVideo, Video, VideoFile
 
 VIDEO_SUFFIXES = frozenset(
@@ -21,7 +20,6 @@ VIDEO_SUFFIXES = frozenset(
         *("mpg", "mpeg", "ts", "mts", "m2ts", "mxf", "ogv", "gif"),
     )
 )
-_URL = re.compile("(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(localhost(?=/))?(?P<path>.*)", re.DOTALL)
 
 
 class VideoFolder(Mapping[str, Video]):
@@ -53,7 +51,7 @@ class VideoFolder(Mapping[str, Video]):
         out of the folder where that is not allowed, give a handle that tells so when it is used.
         """
         path = self._root / video_path
-        url = _URL.fullmatch(video_path)
+        url = URL.fullmatch(video_path)
         if (url or "\\" in video_path) and not _is_there(path):
             if url and url["scheme"].lower() != "file":
                 return RefusedVideo(f"a URL ({url['scheme']}), which is not downloaded: download it and give its path")
@@ -96,27 +94,6 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # too long, or with a null character
         return False
-
-
-def manifest_paths(filepath: Path) -> list[Path]:
-    """List the paths of manifests that are given as one, with commas between, sorted; a file that is there is one.
-
-    Kedro makes the first absolute; the others are relative to the project.
-    """
-    if "," not in str(filepath) or filepath.exists():
-        return [filepath]
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
-    return sorted({project / part.strip() for part in str(filepath).split(",") if part.strip()})
-
-
-def common_folder(manifests: Sequence[Path]) -> Path:
-    """Find the folder that the paths of manifests are relative to where these are read as one."""
-    return manifests[0].parent if len(manifests) == 1 else Path(os.path.commonpath([path.parent for path in manifests]))
-
-
-def is_relative(video_path: str) -> bool:
-    """Tell whether a path of a manifest is relative to its folder: not absolute, no URL and not below ``~``."""
-    return not (_URL.fullmatch(video_path) or video_path.startswith("~") or Path(video_path).is_absolute())
 
 
 class VideoFolderDataset(AbstractDataset[None, VideoFolder]):

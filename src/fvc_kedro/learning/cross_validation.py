@@ -19,8 +19,8 @@ def cross_validate(
 ) -> tuple[pl.DataFrame, dict[int, VideoDetector]]:
     """Score the videos of every test part by a detector that was searched, calibrated and fitted without their groups.
 
-    All detectors assume the prevalence among all videos, which is known of a corpus beforehand. Nothing else of a
-    test part influences the detector that scores it.
+    All detectors assume the prevalence among all videos, which is known of a corpus beforehand, unless the detector
+    states one. Nothing else of a test part influences the detector that scores it.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def cross_validate(
     LeakageError
         If a group stands on both sides of a split.
     """
-    settled = clone(detector).set_params(prevalence=rows.prevalence())
+    prevalence = rows.prevalence() if detector.prevalence is None else detector.prevalence
+    settled = clone(detector).set_params(prevalence=prevalence)
     chosen = None
     if detector.search_once:
         searched = clone(settled).fit(rows.features, rows.y, rows.groups, rows.videos, corpora=rows.corpora)

@@ -65,7 +65,9 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         Whether :func:`~fvc_kedro.learning.cross_validation.cross_validate` searches the grid once on all videos, test
         parts included, which is optimistic.
     equal_corpora : bool
-        Whether every corpus counts the same, in each class that it has, where the training videos are of several.
+        Whether every corpus counts the same, in each class that it has, where the training videos are of several; see
+        :func:`~fvc_kedro.learning.rows.balanced_weights`. Else every video does. The search compares its points by the
+        area under the ROC curve over all videos, which has no weights.
     prevalence : float, optional
         Share of fakes among the videos that the probabilities are meant for; by default that of the training videos.
         Detectors of several training parts must assume one prevalence. Otherwise each would rate its test videos by a
@@ -156,11 +158,11 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         """
         alone = np.arange(len(y)).astype(np.str_)
         videos = alone if videos is None else videos
-        several = self.equal_corpora and corpora is not None and np.unique(corpora).size > 1
+        several = corpora is not None and np.unique(corpora).size > 1
         rows = Rows(
             X, np.asarray(y, np.int64), videos if groups is None else groups, videos, corpora if several else None
         )
-        splits = inner_folds(rows.y, rows.groups, self.n_inner_folds, self.seed)
+        splits = inner_folds(rows.y, rows.groups, self.n_inner_folds, self.seed, rows.corpora)
         margins = None
         self.grid_points_: list[GridPoint] = []
         if chosen is None:
@@ -168,14 +170,14 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             every_margin = self._out_of_fold(sample, sample_splits, self.candidates)
             folds = _fold_of_video(sample, sample_splits)
             y_of_videos = sample.y[first_rows(sample.videos)]
-            weights = _weights_of_videos(sample)
+            weights = self._weights_of_videos(sample)
             self.grid_points_ = score_candidates(self.candidates, every_margin, y_of_videos, folds, weights)
             chosen = next(number for number, point in enumerate(self.grid_points_) if point.chosen)
             margins = every_margin[chosen] if sample is rows else None
         self.candidate_ = self.candidates[chosen]
         if margins is None:
             margins = self._out_of_fold(rows, splits, [self.candidate_])[0]
-        y_of_videos, weights = rows.y[first_rows(rows.videos)], _weights_of_videos(rows)
+        y_of_videos, weights = rows.y[first_rows(rows.videos)], self._weights_of_videos(rows)
         fusion = fit_fusion(margins, y_of_videos, weights)
         if self.prevalence is not None:
             shift = float(logit(self.prevalence) - logit(np.average(y_of_videos, weights=weights)))
@@ -208,7 +210,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             return rows, splits
         sample = rows.take(np.flatnonzero(np.isin(rows.videos, rows.videos[first][chosen])))
         try:
-            return sample, inner_folds(sample.y, sample.groups, self.n_inner_folds, self.seed)
+            return sample, inner_folds(sample.y, sample.groups, self.n_inner_folds, self.seed, sample.corpora)
         except TooFewGroupsError:
             return rows, splits
 
@@ -229,7 +231,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
                 if len(unseen) == 0 or np.unique(rows.y[seen]).size < 2:
                     continue
                 corpora = rows.corpora_of(seen)
-                weights = balanced_weights(rows.y[seen], rows.videos[seen], corpora)
+                weights = self._weights(rows.y[seen], rows.videos[seen], corpora)
                 preprocessing, prepared = fit_preprocessing(
                     values[seen], rows.y[seen], weights, self.shrinkage, corpora
                 )
@@ -246,7 +248,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         values = _values(rows.features, columns)
         present = _is_present(values)
         y, corpora = rows.y[present], rows.corpora_of(present)
-        weights = balanced_weights(y, rows.videos[present], corpora)
+        weights = self._weights(y, rows.videos[present], corpora)
         preprocessing, prepared = fit_preprocessing(values[present], y, weights, self.shrinkage, corpora)
         if not prepared.any():  # all columns are constant
             return None
@@ -256,7 +258,7 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         values = _values(rows.features, self.experts[name])
         present = _is_present(values)
         y = rows.y[present]
-        weights = balanced_weights(y, rows.videos[present], rows.corpora_of(present))
+        weights = self._weights(y, rows.videos[present], rows.corpora_of(present))
         weights /= np.bincount(y, weights)[y]  # no share of fakes is assumed of a batch but one half
         return moments_of(expert[:_N_SCALING].transform(values[present]), weights)
 
@@ -300,6 +302,16 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
             align = BatchAlignment(self.moments_[name], prior_videos).fit(scaled, np.asarray(videos)[present])
             aligned.experts_[name] = Pipeline([*steps[:_N_SCALING], ("align", align), *steps[_N_SCALING:]])
         return aligned
+
+    def _weights(self, y: Labels, videos: NDArray[np.str_], corpora: NDArray[np.str_] | None) -> NDArray[np.float64]:
+        return balanced_weights(y, videos, corpora if self.equal_corpora else None)
+
+    def _weights_of_videos(self, rows: Rows) -> NDArray[np.float64] | None:
+        """Weights of the videos in calibration; None where all count the same."""
+        if rows.corpora is None or not self.equal_corpora:
+            return None
+        first = first_rows(rows.videos)
+        return balanced_weights(rows.y[first], rows.videos[first], rows.corpora[first])
 
     def _row_margins(self, table: Any) -> NDArray[np.float64]:
         """Margin of each row by each expert, NaN where it abstains; shape (n_rows, n_experts)."""
@@ -351,14 +363,6 @@ class VideoDetector(ClassifierMixin, BaseEstimator):
         return pl.DataFrame({"video_id": names}, schema={"video_id": pl.String}).with_columns(
             pl.Series(name, np.round(values, _DIGITS)).fill_nan(None) for name, values in scores.items()
         )
-
-
-def _weights_of_videos(rows: Rows) -> NDArray[np.float64] | None:
-    """Weights that let every corpus count the same in calibration; None where there is one corpus."""
-    if rows.corpora is None:
-        return None
-    first = first_rows(rows.videos)
-    return balanced_weights(rows.y[first], rows.videos[first], rows.corpora_of(first))
 
 
 def _values(table: Any, columns: Sequence[str]) -> NDArray[np.float64]:

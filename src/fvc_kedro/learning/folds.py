@@ -124,9 +124,11 @@ def leave_one_corpus_out(y: Labels, groups: Groups, corpora: NDArray[np.str_]) -
     for name in names:
         train, test = leave_corpus_out(groups, corpora, str(name))
         if np.unique(y[train]).size < 2:
+            n_shared = np.unique(groups[(corpora != name) & np.isin(groups, groups[test])]).size
+            shared = f" (it shares {n_shared} groups with others: if their names are equal by chance, rename them)"
             raise TooFewGroupsError(
-                f"without the corpus {str(name)!r} and its groups only one class is left to train on: add a corpus "
-                "with the other"
+                f"without the corpus {str(name)!r} and its groups{shared if n_shared else ''} there are not both "
+                "classes left to train on: add a corpus that has them"
             )
         splits.append((train, test))
     return splits
@@ -178,7 +180,9 @@ def outer_folds(
     return [grouped_folds(y, groups, n_folds, (seed + repeat) % 2**32, corpora) for repeat in range(n_repeats)]
 
 
-def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Split]:
+def inner_folds(
+    y: Labels, groups: Groups, n_folds: int, seed: int, corpora: NDArray[np.str_] | None = None
+) -> list[Split]:
     """Split a training part as :func:`grouped_folds` does, into fewer folds where its groups ask for it.
 
     Both classes need groups of their own on both sides, so there are at most as many folds as the
@@ -191,7 +195,7 @@ def inner_folds(y: Labels, groups: Groups, n_folds: int, seed: int) -> list[Spli
             f"a training part has {n_groups['real']} groups with real and {n_groups['fake']} with fake videos; "
             "to search and calibrate inside it takes two of each: add groups or raise svm.n_folds"
         )
-    return grouped_folds(y, groups, min(n_folds, possible), seed)
+    return grouped_folds(y, groups, min(n_folds, possible), seed, corpora)
 
 
 def grouped_sample(y: Labels, groups: Groups, fraction: float, min_rows: int, seed: int) -> NDArray[np.int64]:

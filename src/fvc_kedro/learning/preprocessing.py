@@ -105,7 +105,9 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         self.center_ = means.mean(axis=0)
         residuals = values - means[y]
         for rows in () if corpora is None else strata(corpora, y):
-            residuals[rows] = values[rows] - np.average(values[rows], axis=0, weights=weights[rows])
+            n_own = int(np.sum(rows))
+            lost = np.sqrt(max(n_own - 1, 1) / n_own)  # few rows lie near their own mean
+            residuals[rows] = (values[rows] - np.average(values[rows], axis=0, weights=weights[rows])) / lost
         residuals *= np.sqrt(weights / weights.mean())[:, None]
         automatic = isinstance(self.shrinkage, str)
         self.shrinkage_ = float(ledoit_wolf_shrinkage(residuals, assume_centered=True) if automatic else self.shrinkage)

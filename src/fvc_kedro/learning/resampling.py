@@ -179,8 +179,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def permute_labels(y: Labels, groups: Groups, seed: int, corpora: NDArray[np.str_] | None = None) -> Labels:
     """Permute labels as the corpus has them: within the groups that hold both classes, else between groups.
 
-    Groups of one class keep one class, so that a permuted corpus has the structure of the true one. Labels stay in
-    their corpus, so that what the corpora alone tell of the label helps with permuted labels as with the true ones.
+    Groups of one class keep one class, so that a permuted corpus has the structure of the true one. With several
+    corpora, labels are permuted within each, a group that two share in each by itself. So what the corpora alone tell
+    of the label helps with permuted labels as with the true ones.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def permute_labels(y: Labels, groups: Groups, seed: int, corpora: NDArray[np.str
     groups : ndarray of str, shape (n_videos,)
     seed : int
     corpora : ndarray of str, shape (n_videos,), optional
-        A group that several share is taken to be of that of its first video.
+        By default, all videos are of one.
 
     References
     ----------
@@ -196,15 +197,15 @@ def permute_labels(y: Labels, groups: Groups, seed: int, corpora: NDArray[np.str
     """
     generator = np.random.default_rng(seed)
     permuted = y.copy()
-    pure: dict[str, list[NDArray[np.int64]]] = {}
-    for rows in rows_by_group(groups):
-        if np.unique(y[rows]).size == 2:
-            permuted[rows] = generator.permutation(y[rows])
-        else:
-            pure.setdefault("" if corpora is None else str(corpora[rows[0]]), []).append(rows)
-    for of_corpus in pure.values():
-        labels = generator.permutation([int(y[rows[0]]) for rows in of_corpus])
-        for rows, label in zip(of_corpus, labels, strict=True):
+    for own in [np.arange(len(y))] if corpora is None else rows_by_group(corpora):
+        pure = []
+        for rows in (own[inside] for inside in rows_by_group(groups[own])):
+            if np.unique(y[rows]).size == 2:
+                permuted[rows] = generator.permutation(y[rows])
+            else:
+                pure.append(rows)
+        labels = generator.permutation([int(y[rows[0]]) for rows in pure])
+        for rows, label in zip(pure, labels, strict=True):
             permuted[rows] = label
     return permuted
 

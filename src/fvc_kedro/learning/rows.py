@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from fvc_kedro.learning.folds import Groups, Labels
 
+_MOST_TIMES = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -63,12 +65,17 @@ def balanced_weights(
     videos : ndarray of str, shape (n_rows,)
     corpora : ndarray of str, shape (n_rows,), optional
         Where given, every corpus counts the same in each class that it has, and in it every video of the class. So the
-        share of fakes in a corpus tells nothing of the label.
+        share of fakes in a corpus tells nothing of the label. But no video counts more than five times what it
+        would if all videos counted the same: the few of a small corpus must not stand for much.
     """
     _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
-    weights = 1 / counts[places]
-    for rows in () if corpora is None else strata(corpora, y):
-        weights[rows] /= weights[rows].sum()
+    by_video = 1 / counts[places]
+    weights = by_video.copy()
+    if corpora is not None:
+        for rows in strata(corpora, y):
+            of_class = y == y[rows][0]
+            equal_share = by_video[of_class].sum() / np.unique(corpora[of_class]).size
+            weights[rows] *= min(_MOST_TIMES, equal_share / by_video[rows].sum())
     for label in (0, 1):
         rows = y == label
         if rows.any():

@@ -151,7 +151,7 @@ def choose_verdicts(
     corpora = np.full(len(y), "") if corpora is None else corpora
     named = np.empty(len(y), dtype="<U12")
     for fold in np.unique(folds):
-        inside, rest = folds == fold, folds != fold
+        inside, rest = folds == fold, ~np.isin(groups, groups[folds == fold])
         pair = _thresholds(
             y[rest], probability[rest], groups[rest], corpora[rest], false_positive_rate, false_negative_rate
         )
@@ -189,6 +189,8 @@ def thresholds_of_other_folds(
 ) -> NDArray[np.float64]:
     """Choose, for each video, the threshold of a false positive rate on the folds that the video is not in.
 
+    A group that has videos in its fold, as corpora may share one, is left out of the others too.
+
     Returns
     -------
     ndarray, shape (n_videos,)
@@ -196,7 +198,7 @@ def thresholds_of_other_folds(
     """
     chosen = np.empty(len(y))
     for fold in np.unique(folds):
-        known = (folds != fold) & (y == 0)
+        known = ~np.isin(groups, groups[folds == fold]) & (y == 0)
         of_known = None if corpora is None else corpora[known]
         chosen[folds == fold] = tampered_threshold(probability[known], groups[known], rate, of_known)
     return chosen

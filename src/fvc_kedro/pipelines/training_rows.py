@@ -214,4 +214,5 @@ def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
     corpora = corpora_of(videos) if videos["corpus"].n_unique() > 1 else None
     once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed, corpora)
     for train, _ in (split for splits in once for split in splits):
-        inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed)
+        of_train = None if corpora is None else corpora[train]
+        inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed, of_train)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
@@ -80,19 +81,22 @@ def plan_corpora(
     """
     parameters = SvmParameters.model_validate(svm)
     facts = metadata_table(corpus_index, videos_of(training_table))
-    detectors = {DETECTOR: clone(svm_detector)} | metadata_detectors(svm_detector, facts)
+    single = clone(svm_detector).set_params(search_once=False, prevalence=None)  # of one corpus alone
+    detectors = {DETECTOR: single} | metadata_detectors(single, facts)
     tables = {method: training_table if method == DETECTOR else facts for method in detectors}
-    rows = {method: rows_of(tables[method], detector.columns) for method, detector in detectors.items()}
+    rows = rows_of(training_table, single.columns)
     names = training_table["corpus"].unique().sort().to_list()
     trials: list[Trial] = []
     for name in names if len(names) > 1 else []:
         about = {"method": DETECTOR, "trained_on": name}
-        to_others = {1: _from_one_to_others(rows[DETECTOR], name)}
-        trials.append(Trial(about, rows[DETECTOR], to_others, detectors[DETECTOR], keeps_models=True))
+        to_others = {1: _from_one_to_others(rows, name)}
+        of_corpus = clone(single).set_params(prevalence=rows.take(to_others[1][0]).prevalence())
+        trials.append(Trial(about, rows, to_others, of_corpus, keeps_models=True))
         for method, detector in detectors.items():
-            splits = _within(tables[method], name, parameters)
+            own = tables[method].filter(corpus=name)
+            splits = _within(own, name, parameters)
             if splits:
-                trials.append(Trial(about | {"method": method}, rows[method], splits, detector))
+                trials.append(Trial(about | {"method": method}, rows_of(own, detector.columns), splits, detector))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "corpora")
 
 
@@ -102,17 +106,14 @@ def _from_one_to_others(rows: Rows, name: str) -> Split:
     return np.flatnonzero(own), np.flatnonzero(~own & ~np.isin(rows.groups, rows.groups[own]))
 
 
-def _within(table: pl.DataFrame, name: str, parameters: SvmParameters) -> dict[int, Split]:
+def _within(own: pl.DataFrame, name: str, parameters: SvmParameters) -> dict[int, Split]:
     """Draw the folds of one corpus, once; none where it has too few groups."""
     once = parameters.model_copy(update={"n_repeats": 1, "outer": "auto"})
-    places = np.flatnonzero(table["corpus"] == name)
-    own = table[places]
     try:
-        splits = splits_of(own, draw_folds(videos_of(own), once), 1)
+        return splits_of(own, draw_folds(videos_of(own), once), 1)
     except TooFewGroupsError as error:
         logger.warning("Nothing is cross-validated within the corpus %s: %s", name, error)
         return {}
-    return {fold: (places[train], places[test]) for fold, (train, test) in splits.items()}
 
 
 def tabulate_corpora(
@@ -131,7 +132,8 @@ def tabulate_corpora(
         A row for each ``method``, corpus ``trained_on`` and ``tested_on``, ``alignment`` (none; coral too where that
         is asked for, to the videos of the corpus tested). It has the numbers of videos of each class and of groups, the
         area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a bootstrap over groups, and
-        the shares of real and of fake videos called fake from a probability of one half on. Where the two corpora are
+        the shares of real and of fake videos called fake from a probability of one half on. That assumes the share of
+        fakes of the corpus trained on; of all corpora where the corpus tested is left out. Where the two corpora are
         the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is ``all others`` where
         only the corpus tested is left out. Sorted, but the detector and ``all others`` first. Empty where there is one
         corpus.
@@ -183,10 +185,13 @@ def _judge(videos: pl.DataFrame, settings: EvaluationParameters) -> tuple[Any, .
     n_groups = np.unique(groups).size
     counts = draw_groups(n_groups, settings.n_bootstrap, settings.seed)
     figures = judge_videos(y, probability, groups, counts).figures()
-    called = (probability >= 0.5).astype(np.float64)
-    rates = [share_with_interval(called, y == label, groups, counts)[0] for label in (0, 1)]
+    rates = [_mean(probability[y == label] >= 0.5) for label in (0, 1)]
     counted = (int(np.sum(y == 0)), int(np.sum(y == 1)), n_groups)
     return *counted, *figures["roc_auc"], *figures["mean_group_auc"], *rates
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def measure_false_alarms(
@@ -211,18 +216,18 @@ def measure_false_alarms(
     probability = left_out_predictions["probability"].to_numpy()
     names, numbers = np.unique(corpora, return_inverse=True)
     rows = []
-    for name in names if names.size > 1 else []:
-        tested = corpora == name
-        of_real = groups[tested & (y == 0)]
-        counts = draw_groups(np.unique(groups[tested]).size, settings.n_bootstrap, settings.seed)
-        for rate in sorted(training.false_positive_rates):
-            chosen = thresholds_of_other_folds(y, probability, groups, numbers, rate, corpora)[tested]
-            called = (probability[tested] >= chosen).astype(np.float64)
-            false_alarms = share_with_interval(called, y[tested] == 0, groups[tested], counts)
-            hits = share_with_interval(called, y[tested] == 1, groups[tested], counts)[0]
-            known = bool(np.isfinite(chosen[0]))
-            measured = (*false_alarms, hits) if known else (None,) * 4
-            threshold = float(chosen[0]) if known else None
-            rows.append((str(name), rate, threshold, len(of_real), np.unique(of_real).size, *measured))
-    table = pl.DataFrame(rows, schema=FALSE_ALARM_SCHEMA, orient="row")
+    for rate in sorted(training.false_positive_rates) if names.size > 1 else []:
+        chosen = thresholds_of_other_folds(y, probability, groups, numbers, rate, corpora)
+        called = (probability >= chosen).astype(np.float64)
+        for name in names:
+            tested = corpora == name
+            of_groups, threshold = groups[tested], float(chosen[tested][0])
+            counts = draw_groups(np.unique(of_groups).size, settings.n_bootstrap, settings.seed)
+            false_alarms = share_with_interval(called[tested], y[tested] == 0, of_groups, counts)
+            measured = (*false_alarms, _mean(called[tested & (y == 1)] > 0))
+            known = np.isfinite(threshold)
+            of_real = groups[tested & (y == 0)]
+            about = (str(name), rate, threshold if known else None, len(of_real), np.unique(of_real).size)
+            rows.append((*about, *(measured if known else [None] * 4)))
+    table = pl.DataFrame(rows, schema=FALSE_ALARM_SCHEMA, orient="row").sort("corpus", "false_positive_rate")
     return table.with_columns(pl.col(pl.Float64).fill_nan(None))

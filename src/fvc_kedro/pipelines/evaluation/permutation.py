@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from fvc_kedro.datasets.trials import Trial, TrialBatch, TrialResults
 from fvc_kedro.learning.detector import VideoDetector
+from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.learning.metrics import mean_group_auc, roc_auc
 from fvc_kedro.learning.resampling import permute_labels
 from fvc_kedro.parameters import EvaluationParameters, ExecutionParameters, SvmParameters
@@ -62,7 +63,11 @@ def plan_permutations(
                 permuted.select("video_id", "label"), on="video_id", how="left", maintain_order="left"
             )
             permuted_rows = replace(rows, y=labels_of(label_of_row))
-            splits = splits_of(training_table, draw_folds(permuted, once), 1)
+            try:
+                splits = splits_of(training_table, draw_folds(permuted, once), 1)
+            except TooFewGroupsError as error:
+                logger.warning("Permutation %d is left out: %s", number, error)
+                continue
             trials.append(Trial({"permutation": number}, permuted_rows, splits, clone(svm_detector)))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "permutations")
 

@@ -242,6 +242,8 @@ def _corpus(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     )
     return {
         "names": _counts(used, "corpus"),
+        # What its pipeline calls it; a corpus of somebody else's may bear one of the names.
+        "is_demonstration": used.select("corpus", "platform").unique().rows() == [("sample", "sample")],
         "n_groups": used["group"].n_unique(),
         "labels": used.group_by("label").agg(n=pl.len(), n_groups=pl.col("group").n_unique()).sort("label").to_dicts(),
         "mixed_groups": int((used.group_by("group").agg(pl.col("label").n_unique())["label"] == 2).sum()),
@@ -290,6 +292,7 @@ def _corpora(tables: Mapping[str, pl.DataFrame], shortcut_auc: float) -> dict[st
     false_alarms = tables["corpus_false_alarms"].to_dicts()
     return {
         "rows": rows,
+        "not_left_out": sorted(set(own["tested_on"]) - {row["tested_on"] for row in rows}),
         "metadata": [("separate the classes", separate), ("tell part of the label", tell)],
         "metadata_tell_nothing": [name for name, found in findings.items() if not found[3]],
         "mean_roc_auc": own.filter(trained_on=ALL_OTHERS)["roc_auc"].mean(),

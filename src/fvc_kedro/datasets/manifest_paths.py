@@ -1,0 +1,33 @@
+"""The paths of one or several manifests, and how the paths in them are read as those of one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+URL = re.compile("(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(localhost(?=/))?(?P<path>.*)", re.DOTALL)
+
+
+def manifest_paths(filepath: Path) -> list[Path]:
+    """List the paths of manifests that are given as one, with commas between, sorted; a file that is there is one.
+
+    Kedro makes the first absolute; the others are relative to the project.
+    """
+    if "," not in str(filepath) or filepath.exists():
+        return [filepath]
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    return sorted({project / part.strip() for part in str(filepath).split(",") if part.strip()})
+
+
+def common_folder(manifests: Sequence[Path]) -> Path:
+    """Find the folder that the paths of manifests are relative to where these are read as one."""
+    return manifests[0].parent if len(manifests) == 1 else Path(os.path.commonpath([path.parent for path in manifests]))
+
+
+def is_relative(video_path: str) -> bool:
+    """Tell whether a path of a manifest is relative to its folder: not absolute, no URL and not below ``~``."""
+    return not (URL.fullmatch(video_path) or video_path.startswith("~") or Path(video_path).is_absolute())
