@@ -1,16 +1,22 @@
-"""What stops a run before it starts, and what a full disk ends it with."""
+"""What stops a run before it starts, what is told of its parts, and what a full disk ends it with."""
 
 import errno
+import logging
 import shutil
 from pathlib import Path
 from tempfile import gettempdir
 
+import numpy as np
 import polars as pl
 import pytest
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.pipeline import Node, Pipeline
 
 from conftest import TINY
-from fvc_kedro.hooks import DiskHook, InputsHook, OutputFolderError
+from fvc_kedro.datasets import TrialsDataset
+from fvc_kedro.datasets.trials import Trial, TrialBatch
+from fvc_kedro.execution import Execution
+from fvc_kedro.hooks import DiskHook, InputsHook, OutputFolderError, PartsHook
 from fvc_kedro.pipelines import cross_corpus, ingestion
 from fvc_kedro.pipelines.ingestion.nodes import ManifestError
 
@@ -73,6 +79,27 @@ def test_a_tilde_that_nobody_expands_is_refused(tiny_corpus, run_pipeline, proje
     with pytest.raises(OutputFolderError, match=r"is not expanded: write /home/me/mine"):
         run_pipeline("ingestion", **{"corpus_manifest": str(tiny_corpus), name: "~/mine/m.csv", **TINY})
     assert not (project / "~").exists()
+
+
+def test_each_part_of_the_trainings_is_numbered_in_the_order_of_the_run(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    names = ["first", "second", "third"]  # each made from the one before, listed backwards
+    made_from = dict(zip(names, ["table", *names], strict=False))
+    pipeline = Pipeline(
+        [Node(func=lambda made: made, inputs=made_from[name], outputs=name, name=name) for name in reversed(names)]
+    )
+    catalog = DataCatalog({name: TrialsDataset(path=str(tmp_path), batch=name) for name in names})
+    nothing = np.empty(0, np.int64)
+    trial = Trial({}, None, {1: (nothing, nothing), 2: (nothing, nothing)}, None)
+    hook = PartsHook()
+    hook.before_pipeline_run(pipeline=pipeline, catalog=catalog)
+    for name, trials in {"first": [trial], "second": [], "third": [trial] * 3, "a table": None}.items():
+        data = trials if trials is None else TrialBatch(trials, Execution(), f"the {name}")
+        hook.before_dataset_saved(dataset_name=name, data=data)
+    assert caplog.messages == [
+        "Part 1 of 3 of the trainings: the first, 2 detectors",
+        "Part 3 of 3 of the trainings: the third, 6 detectors",
+    ]
 
 
 @pytest.mark.parametrize(

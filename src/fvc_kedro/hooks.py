@@ -1,4 +1,4 @@
-"""What is checked before a run, and what holds for all its processes."""
+"""What is checked before a run, what is told of its parts, and what holds for all its processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from kedro.io import CatalogProtocol, SharedMemoryDataCatalog
 from kedro.pipeline import Pipeline
 
 from fvc_kedro.pipelines import CHECKED_FIRST
+
+logger = logging.getLogger(__name__)
 
 
 class MissingInputError(FileNotFoundError):
@@ -73,6 +75,33 @@ class InputsHook:
         if not isinstance(catalog, SharedMemoryDataCatalog):
             _check_first(pipeline, catalog)
         _try_folders(pipeline, catalog)
+
+
+class PartsHook:
+    """Says which part of all trainings of the run comes next, and of how many detectors, before its progress bar."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """List the datasets that train when they are saved, in the order of the run."""
+        from fvc_kedro.datasets import TrialsDataset  # noqa: PLC0415 - only a run needs the learners
+
+        outputs = [name for node in pipeline.nodes for name in node.outputs if name in catalog]
+        self._parts = [name for name in outputs if isinstance(catalog.get(name), TrialsDataset)]
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log the number of the part."""
+        if dataset_name in self._parts and data.trials:
+            logger.info(
+                "Part %d of %d of the trainings: %s, %d detectors",
+                self._parts.index(dataset_name) + 1,
+                len(self._parts),
+                data.description,
+                sum(len(trial.splits) for trial in data.trials),
+            )
 
 
 class DiskHook:

@@ -1,7 +1,7 @@
 """Kedro's settings of the project."""
 
 from fvc_kedro.configuration import ConfigurationLoader
-from fvc_kedro.hooks import DiskHook, InputsHook, ParametersHook, ProcessesHook
+from fvc_kedro.hooks import DiskHook, InputsHook, ParametersHook, PartsHook, ProcessesHook
 from fvc_kedro.lineage_hook import LineageHook
 from fvc_kedro.tracking import LateTrackingHook
 
@@ -10,6 +10,7 @@ HOOKS = (
     InputsHook(),
     LineageHook(),
     LateTrackingHook(),
+    PartsHook(),
     DiskHook(),
     ProcessesHook(),
 )  # the last comes first of its kind

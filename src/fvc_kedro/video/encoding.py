@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -98,18 +99,13 @@ def write_video_in_two_passes(
         _write(path, frames[1], fps, encoding, tick_s, rate | {"flags": "+pass2"})
 
 
-def _write(
-    path: Path,
-    frames: Iterator[Frame],
-    fps: float,
-    encoding: Encoding,
-    tick_s: Fraction | None,
-    rate_control: dict[str, str],
-) -> None:
+@contextmanager
+def _named_when_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside a path, and rename what was written there unless an error comes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.mp4")
     try:
-        _encode(partial, frames, fps, encoding, tick_s, rate_control)
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -121,7 +117,7 @@ def _in_runs(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield from run
 
 
-def _encode(
+def _write(
     path: Path,
     frames: Iterator[Frame],
     fps: float,
@@ -136,7 +132,7 @@ def _encode(
     rate = Fraction(fps).limit_denominator(100_000)
     tick_s = tick_s or 1 / rate
     options = rate_control | {"preset": encoding.preset, "threads": "1", "x264-params": "mbtree=0"}
-    with av.open(str(path), "w") as container:
+    with _named_when_whole(path) as partial, av.open(str(partial), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = first.picture.width, first.picture.height
         stream.pix_fmt = "yuv420p"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,6 @@ METHODS = {
     "linear_discriminant": "linear discriminant with shrunk covariance on all columns of the detector",
     "gradient_boosting": "boosted trees on all columns of the detector",
 }
-TRAINED_METHODS = METHODS.keys() - {DETECTOR, MAJORITY}
 _LOGISTIC_C = (0.001, 0.1, 10)
 # Of the logistic regression on metadata, whatever the detector's grid: a shortcut must not hide behind a setting.
 _METADATA_C = (0.01, 1, 100)
@@ -83,6 +82,14 @@ TEST_SCHEMA = {
     "p_value": pl.Float64,
     "p_value_holm": pl.Float64,
 }
+
+
+def trained_methods(measured: Sequence[str]) -> list[str]:
+    """Name the methods that are trained to be compared, where these columns were measured."""
+    untrained = {DETECTOR, MAJORITY}
+    if not set(feature_names(["classic"])) <= set(measured):
+        untrained.add("classic_svm")
+    return [method for method in METHODS if method not in untrained]
 
 
 def metadata_table(corpus_index: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
@@ -135,7 +142,7 @@ def plan_comparison(
         "linear_discriminant": _plain(discriminant_candidates(), {"all": every_column}),
         "gradient_boosting": _plain(boosting_candidates(seed), {"all": every_column}),
     }
-    if not set(feature_names(["classic"])) <= set(training_table.columns):
+    if "classic_svm" not in trained_methods(training_table.columns):
         logger.warning("classic_svm is not compared: the family classic is not in features.families")
         del settings["classic_svm"]
     detectors = metadata_detectors(svm_detector, facts)

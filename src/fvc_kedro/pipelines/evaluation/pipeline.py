@@ -21,7 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=announce_trainings,
-                inputs=[*_TRAINED, "params:evaluation"],
+                inputs=[*_TRAINED, "params:svm", "params:evaluation"],
                 outputs=None,
                 name="announce_trainings",
             ),

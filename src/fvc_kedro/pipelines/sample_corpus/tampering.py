@@ -222,7 +222,7 @@ class Resynthesis:
 
 @dataclass(frozen=True, slots=True)
 class Reenactment:
-    """A region made anew as a learned decoder would, and pasted back with a trembling registration.
+    """A region made anew as a learned decoder would, and pasted back with a jittered registration.
 
     The content passes a bottleneck, loses noise, is sharpened and gets back the colours of the original:
     what is left of it is texture, not tone.

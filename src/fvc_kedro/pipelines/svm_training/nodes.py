@@ -70,8 +70,8 @@ def assemble_training_table(
     Returns
     -------
     DataFrame
-        video_id, label, group, ``segment`` (always 0 for ``unit: video``) and every measured feature, sorted by
-        video_id and segment. Experts choose their columns from it.
+        video_id, label, group, corpus, ``segment`` (always 0 for ``unit: video``) and every measured feature, sorted
+        by video_id and segment. Experts choose their columns from it.
 
     Raises
     ------
