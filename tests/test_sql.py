@@ -328,7 +328,7 @@ def test_a_query_that_is_no_text_is_refused(database):
 
 def test_a_missing_database_says_which_pipeline_makes_it(tmp_path):
     for ask_anything in (lambda path: ask(path, "SELECT 1"), describe):
-        with pytest.raises(QueryError, match="kedro run --pipelines reporting makes it"):
+        with pytest.raises(QueryError, match=r"kedro run --pipelines reporting makes it; .* takes --data-root"):
             ask_anything(tmp_path / "results.duckdb")
     assert not list(tmp_path.iterdir())
 

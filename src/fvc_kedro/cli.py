@@ -233,7 +233,9 @@ def results(current: bool, env: str | None, data_root: str | None) -> None:
             click.echo(f"not up to date: {reasons[0]}{more}")
             click.get_current_context().exit(1)
     elif not found.has_summary:
-        raise click.ClickException("there are no results yet: run kedro run first")
+        raise click.ClickException(
+            "there are no results yet: kedro run makes them; those of a run with a data_root take --data-root"
+        )
     click.echo(found.text())
 
 

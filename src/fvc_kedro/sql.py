@@ -165,7 +165,10 @@ def _describe_tables(connection: DuckDBPyConnection) -> Iterator[str]:
 def _asking(database: Path, memory_mb: int) -> Iterator[DuckDBPyConnection]:
     """Open the database with nothing but its tables in reach; what DuckDB says against it is a ``QueryError``."""
     if not database.exists():
-        raise QueryError(f"there is no results database at {database}: kedro run --pipelines reporting makes it")
+        raise QueryError(
+            f"there is no results database at {database}: kedro run --pipelines reporting makes it; that of a run with "
+            "a data_root takes --data-root"
+        )
     try:
         connection = open_read_only(database)
     except DatasetError as error:

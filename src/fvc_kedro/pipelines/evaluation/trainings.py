@@ -17,17 +17,20 @@ from fvc_kedro.pipelines.training_rows import draw_folds, videos_of
 logger = logging.getLogger(__name__)
 
 
-def count_fits(
+def announce_trainings(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
     svm: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> dict[str, int]:
-    """Count the detectors that the evaluation asks for, one a fold, by what they are for, in the order of the run.
+    """Log how many detectors are to be fitted, and how to do without most of them.
 
-    Equal trainings are counted each, although they are done once. Permuted labels are taken to be parted into as many
-    folds as the true ones.
+    Returns
+    -------
+    dict
+        Number of detectors, one a fold, by what they are for, in the order of the run. Equal trainings are counted
+        each, although they are done once. Permuted labels are taken to be parted into as many folds as the true ones.
     """
     settings = EvaluationParameters.model_validate(evaluation)
     n_all, n_first = folds["fold"].n_unique(), folds.filter(repeat=1)["fold"].n_unique()
@@ -41,7 +44,16 @@ def count_fits(
             "ablation": len(choices_of_experts(svm_detector.experts, training_table.columns)) * n_first,
             "permutations": settings.n_permutations * n_first,
         }
-    return {name: count for name, count in counts.items() if count}
+    counts = {name: count for name, count in counts.items() if count}
+    logger.info(
+        "The evaluation fits %d detectors, less those that are equal or kept from an earlier run: %s%s",
+        sum(counts.values()),
+        ", ".join(f"{count} for {name}" for name, count in counts.items()),
+        f" (--params evaluation.n_permutations=0 leaves the permutation test and its {counts['permutations']} out)"
+        if "permutations" in counts
+        else "",
+    )
+    return counts
 
 
 def _count_corpora(videos: pl.DataFrame, parameters: SvmParameters) -> int:
@@ -55,22 +67,3 @@ def _count_corpora(videos: pl.DataFrame, parameters: SvmParameters) -> int:
         except TooFewGroupsError:  # it is not cross-validated
             continue
     return count
-
-
-def announce_trainings(
-    training_table: pl.DataFrame,
-    folds: pl.DataFrame,
-    svm_detector: VideoDetector,
-    svm: dict[str, Any],
-    evaluation: dict[str, Any],
-) -> None:
-    """Log how many detectors are to be fitted, part by part, and how to do without most of them."""
-    counts = count_fits(training_table, folds, svm_detector, svm, evaluation)
-    logger.info(
-        "The evaluation fits %d detectors, less those that are equal or kept from an earlier run: %s%s",
-        sum(counts.values()),
-        ", ".join(f"{count} for {name}" for name, count in counts.items()),
-        f" (--params evaluation.n_permutations=0 leaves the permutation test and its {counts['permutations']} out)"
-        if "permutations" in counts
-        else "",
-    )
