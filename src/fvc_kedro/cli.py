@@ -135,7 +135,7 @@ def _from_working_directory(params: dict[str, Any]) -> dict[str, Any]:
 
 def _absolute(path: str, *, several: bool) -> str:
     # A shell leaves a ~ inside an argument to the program.
-    whole = Path.cwd() / os.path.expanduser(path)  # noqa: PTH111
+    whole = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - links stay as they are
     if not several or "," not in path or whole.exists():
         return str(whole)
     return ",".join(_absolute(part.strip(), several=False) for part in path.split(",") if part.strip())

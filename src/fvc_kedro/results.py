@@ -177,21 +177,28 @@ def _metrics(summary: Mapping[str, Any]) -> list[str]:
         warnings.append("! optimistic: C and kernel were searched on the test videos too (svm.search.mode is global)")
     return [
         f"{summary['n_videos']:.0f} videos of {summary['n_groups']:.0f} groups, {summary['n_folds']:.0f} folds "
-        f"drawn {summary['n_repeats']:.0f} times ({summary['n_rejected']:.0f} rejected, "
+        f"drawn {_times(summary['n_repeats'])} ({summary['n_rejected']:.0f} rejected, "
         f"{summary['n_failed']:.0f} failed)",
         f"  AUC       {_number(summary['roc_auc'])}   ({_interval(summary['roc_auc_low'], summary['roc_auc_high'])})",
         f"  in groups {_number(summary['mean_group_auc'])}   (mean AUC within the groups that hold both classes)",
         f"  p-value   {_number(summary['roc_auc_p_value'])}   ({test})",
         f"  metadata  {_number(summary['metadata_roc_auc'])}   (best AUC without looking at a pixel)",
-        *(
-            [f"  left out  {_number(left_out)}   (mean AUC over {summary['n_corpora']:.0f} corpora, each left out)"]
-            if (left_out := summary["left_out_corpora_roc_auc"]) is not None
-            else []
-        ),
+        *_left_out(summary),
         f"  F1        {_number(summary['f1_score'])}   (always fake: {_number(summary['f1_always_fake'])})",
         f"  accuracy  {_number(summary['accuracy'])}",
         *warnings,
     ]
+
+
+def _left_out(summary: Mapping[str, Any]) -> list[str]:
+    if summary["left_out_corpora_roc_auc"] is None:
+        return []
+    corpora = f"{summary['n_corpora_left_out']:.0f} of {summary['n_corpora']:.0f} corpora, left out in turn"
+    return [f"  left out  {_number(summary['left_out_corpora_roc_auc'])}   (mean AUC on {corpora})"]
+
+
+def _times(number: float) -> str:
+    return "once" if number == 1 else f"{number:.0f} times"
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -68,7 +68,7 @@ def test_two_corpora_of_one_name_are_refused(tmp_path):
         path.parent.mkdir(parents=True)
         path.write_text(HEADER)
         path.write_text(HEADER + "a.mp4,real,1\n")
-    with pytest.raises(FileError, match="would both be the corpus 'data': name the corpora in a column"):
+    with pytest.raises(FileError, match="would both be the corpus 'data': give one another name in its column"):
         ManifestDataset(filepath=both(paths)).load()
 
 
@@ -109,3 +109,29 @@ def test_a_path_with_a_comma_that_is_there_is_one_manifest(tmp_path):
     ManifestDataset(filepath=str(path)).save(table)
     assert ManifestDataset(filepath=str(path)).load()["corpus"].to_list() == ["m"]
     assert ManifestDataset(filepath=str(path)).content_files == [path]
+
+
+def test_a_column_that_one_lacks_is_an_error_and_no_lost_corpus(two):
+    two[1].write_text("video_path,label\na.mp4,real\n")
+    with pytest.raises(FileError, match=f"{two[1]} has no column 'group', which the others have"):
+        ManifestDataset(filepath=both(two)).load()
+
+
+@pytest.mark.parametrize("folder", [" lead", "~x", "plain"])
+def test_folders_and_files_of_odd_names_are_found(tmp_path, folder, two):
+    other = two[0].parent.parent / folder
+    other.mkdir()
+    (other / "manifest.csv").write_text(HEADER + "~a.mp4,real,1\n,fake,2\n")
+    write_clip(other / "~a.mp4", pixels(0))
+    manifests = both([*two, other / "manifest.csv"])
+    paths = ManifestDataset(filepath=manifests).load().filter(pl.col("corpus") == folder)["video_path"].to_list()
+    assert paths[1] == ""
+    found = VideoFolderDataset(filepath=manifests).load()[paths[0].strip()]
+    assert found.content_hash == VideoFolderDataset(filepath=str(other / "manifest.csv")).load()["~a.mp4"].content_hash
+
+
+def test_another_spelling_of_a_path_is_the_same_manifest(two):
+    table = ManifestDataset(filepath=both(two)).load()
+    spelt = [two[0].parent / ".." / two[0].parent.name / two[0].name, two[1]]
+    assert ManifestDataset(filepath=both(spelt)).load().equals(table)
+    assert ManifestDataset(filepath=both([*spelt, two[0]])).load().equals(table)

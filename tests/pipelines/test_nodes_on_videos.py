@@ -275,6 +275,22 @@ def test_failures_keep_their_reason_and_tables_their_schema():
     assert index["video_id"].is_sorted()
 
 
+def in_corpora(*corpora):
+    return manifest(*MORE).with_columns(corpus=pl.Series(corpora))
+
+
+def test_a_corpus_of_which_nothing_is_usable_is_named(caplog):
+    checked = check(in_corpora(*"aaaaab"))
+    values = {v: {"facts": inspection(v)} for v in checked["video_id"][:5]}
+    index, _ = ingestion.index_videos(checked, Outcomes(values, {checked["video_id"][5]: "truncated"}))
+    assert index["corpus"].unique().to_list() == ["a"]
+    assert "No video is usable of the corpora 'b'" in caplog.text
+
+
+def test_no_corpus_may_be_named_like_all_others():
+    assert "which means all corpora but one" in check(in_corpora(*"aaaaa", "all others"))["reason"][5]
+
+
 def test_a_corpus_without_any_group_stops_with_the_reason():
     """As another corpus may be, whose rows are not counted before."""
     with pytest.raises(ingestion.ManifestError, match=r"no usable video .* the group cell is empty: .* \(2 rows"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from kedro_datasets._typing import TablePreview
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.manifest_paths import common_folder, is_relative, manifest_paths
 from fvc_kedro.datasets.text_table import read_text_table
+
+_COLUMNS = ("video_path", "label", "group")
 
 
 class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
@@ -50,8 +53,9 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         if len(tables) == 1:
             return tables[0]
         _check_names(tables, paths)
+        _check_columns(tables, paths)
         root = common_folder(paths)
-        moved = [_moved(table, path.parent.relative_to(root)) for table, path in zip(tables, paths, strict=True)]
+        moved = [_moved(table, path.parent, root) for table, path in zip(tables, paths, strict=True)]
         return pl.concat(moved, how="diagonal").fill_null("")
 
     def save(self, data: pl.DataFrame) -> None:
@@ -82,7 +86,7 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
 def _read(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise FileError(f"there is no manifest at {path}: give one as corpus_manifest, or several with commas between")
-    table = read_text_table(path, ("video_path", "label", "group"))
+    table = read_text_table(path, _COLUMNS)
     named = pl.col("corpus").str.strip_chars() if "corpus" in table.columns else pl.lit("")
     return table.with_columns(corpus=pl.when(named == "").then(pl.lit(_corpus_name(path))).otherwise(named))
 
@@ -98,15 +102,26 @@ def _check_names(tables: Sequence[pl.DataFrame], paths: Sequence[Path]) -> None:
             other = named.setdefault(name, path)
             if other is not path:
                 raise FileError(
-                    f"the manifests {other} and {path} would both be the corpus {name!r}: name the corpora in a column "
-                    "corpus, or rename a file"
+                    f"the manifests {other} and {path} would both be the corpus {name!r}: give one another name in its "
+                    "column corpus, or put both into one manifest"
                 )
 
 
-def _moved(table: pl.DataFrame, folder: Path) -> pl.DataFrame:
-    """Make the paths of a manifest relative to the folder that its own folder is relative to."""
-    if "video_path" not in table.columns or folder == Path():
+def _check_columns(tables: Sequence[pl.DataFrame], paths: Sequence[Path]) -> None:
+    """Refuse a manifest that lacks a column that others have: its rows would be rejected one by one."""
+    for name in _COLUMNS:
+        lacking = [path for table, path in zip(tables, paths, strict=True) if name not in table.columns]
+        if 0 < len(lacking) < len(paths):
+            raise FileError(f"the manifest {lacking[0]} has no column {name!r}, which the others have")
+
+
+def _moved(table: pl.DataFrame, own: Path, root: Path) -> pl.DataFrame:
+    """Make the paths of a manifest in one folder relative to another folder above it."""
+    folder = own.relative_to(root).as_posix()
+    if "video_path" not in table.columns or folder == ".":
         return table
     path = pl.col("video_path").str.strip_chars()
-    relative = path.map_elements(is_relative, return_dtype=pl.Boolean)
-    return table.with_columns(video_path=pl.when(relative).then(pl.lit(f"{folder.as_posix()}/") + path).otherwise(path))
+    relative = path.map_elements(partial(is_relative, own), return_dtype=pl.Boolean)
+    # White space in front of a path is passed over, and ~ would be the user's folder.
+    before = f"./{folder}/" if folder != folder.strip() or folder.startswith("~") else f"{folder}/"
+    return table.with_columns(video_path=pl.when(relative).then(pl.lit(before) + path).otherwise(path))

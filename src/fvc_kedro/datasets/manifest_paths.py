@@ -20,7 +20,7 @@ def manifest_paths(filepath: Path) -> list[Path]:
     if "," not in str(filepath) or filepath.exists():
         return [filepath]
     project = find_kedro_project(Path.cwd()) or Path.cwd()
-    return sorted({project / part.strip() for part in str(filepath).split(",") if part.strip()})
+    return sorted({Path(os.path.normpath(project / part.strip())) for part in str(filepath).split(",") if part.strip()})
 
 
 def common_folder(manifests: Sequence[Path]) -> Path:
@@ -28,6 +28,8 @@ def common_folder(manifests: Sequence[Path]) -> Path:
     return manifests[0].parent if len(manifests) == 1 else Path(os.path.commonpath([path.parent for path in manifests]))
 
 
-def is_relative(video_path: str) -> bool:
-    """Tell whether a path of a manifest is relative to its folder: not absolute, no URL and not below ``~``."""
-    return not (URL.fullmatch(video_path) or video_path.startswith("~") or Path(video_path).is_absolute())
+def is_relative(folder: Path, video_path: str) -> bool:
+    """Tell whether a path is relative to its manifest's folder: no URL, not absolute and not the user's ``~``."""
+    if video_path.startswith("~"):
+        return (folder / video_path).exists()
+    return bool(video_path) and not (URL.fullmatch(video_path) or Path(video_path).is_absolute())

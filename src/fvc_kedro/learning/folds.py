@@ -193,7 +193,7 @@ def inner_folds(
     if possible < 2:
         raise TooFewGroupsError(
             f"a training part has {n_groups['real']} groups with real and {n_groups['fake']} with fake videos; "
-            "to search and calibrate inside it takes two of each: add groups or raise svm.n_folds"
+            "to search and calibrate inside it takes two of each: add groups, or leave fewer out (more svm.n_folds)"
         )
     return grouped_folds(y, groups, min(n_folds, possible), seed, corpora)
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 GROUPS, CORPUS = "groups", "corpus"  # what a fold leaves out of training
 PLAIN = "none"  # the alignment of a detector as it is
+ALL_OTHERS = "all others"  # in place of the corpus that a detector is trained on
 
 
 class TrainingDataError(ValueError):
@@ -181,7 +182,7 @@ def draw_folds(videos: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame:
         parameters.n_folds,
         parameters.n_repeats,
         parameters.seed,
-        corpora_of(videos) if videos["corpus"].n_unique() > 1 else None,
+        corpora_of(videos),
     )
     leaves_out = CORPUS if parameters.outer == "leave_one_corpus_out" else GROUPS
     parts, number = [], 0
@@ -211,8 +212,7 @@ def check_foldable(videos: pl.DataFrame, parameters: SvmParameters) -> None:
         Saying of which class or for which split.
     """
     y, groups = labels_of(videos), groups_of(videos)
-    corpora = corpora_of(videos) if videos["corpus"].n_unique() > 1 else None
+    corpora = corpora_of(videos)
     once = outer_folds(y, groups, parameters.outer, parameters.n_folds, parameters.n_repeats, parameters.seed, corpora)
     for train, _ in (split for splits in once for split in splits):
-        of_train = None if corpora is None else corpora[train]
-        inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed, of_train)
+        inner_folds(y[train], groups[train], parameters.n_inner_folds, parameters.seed, corpora[train])

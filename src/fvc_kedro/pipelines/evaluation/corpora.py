@@ -21,6 +21,7 @@ from fvc_kedro.learning.thresholds import thresholds_of_other_folds
 from fvc_kedro.parameters import CrossCorpusParameters, EvaluationParameters, ExecutionParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA, metadata_detectors, metadata_table
 from fvc_kedro.pipelines.training_rows import (
+    ALL_OTHERS,
     PLAIN,
     corpora_of,
     draw_folds,
@@ -33,7 +34,6 @@ from fvc_kedro.pipelines.training_rows import (
 
 logger = logging.getLogger(__name__)
 
-ALL_OTHERS = "all others"  # in place of the corpus that a detector is trained on
 MATRIX_SCHEMA = {
     "method": pl.String,
     "trained_on": pl.String,
@@ -94,11 +94,13 @@ def plan_corpora(
         to_others = {1: _from_one_to_others(rows, name)}
         of_corpus = clone(single).set_params(prevalence=rows.take(to_others[1][0]).prevalence())
         trials.append(Trial(about, rows, to_others, of_corpus, keeps_models=True))
+        folds = _folds_within(training_table.filter(corpus=name), parameters)
+        if folds is None:
+            continue
         for method, detector in detectors.items():
             own = tables[method].filter(corpus=name)
-            splits = _within(own, name, parameters)
-            if splits:
-                trials.append(Trial(about | {"method": method}, rows_of(own, detector.columns), splits, detector))
+            own_rows = rows_of(own, detector.columns)
+            trials.append(Trial(about | {"method": method}, own_rows, splits_of(own, folds, 1), detector))
     return TrialBatch(trials, ExecutionParameters.model_validate(execution).to_execution(), "corpora")
 
 
@@ -108,14 +110,14 @@ def _from_one_to_others(rows: Rows, name: str) -> Split:
     return np.flatnonzero(own), np.flatnonzero(~own & ~np.isin(rows.groups, rows.groups[own]))
 
 
-def _within(own: pl.DataFrame, name: str, parameters: SvmParameters) -> dict[int, Split]:
+def _folds_within(own: pl.DataFrame, parameters: SvmParameters) -> pl.DataFrame | None:
     """Draw the folds of one corpus, once; none where it has too few groups."""
     once = parameters.model_copy(update={"n_repeats": 1, "outer": "auto"})
     try:
-        return splits_of(own, draw_folds(videos_of(own), once), 1)
+        return draw_folds(videos_of(own), once)
     except TooFewGroupsError as error:
-        logger.warning("Nothing is cross-validated within the corpus %s: %s", name, error)
-        return {}
+        logger.warning("Nothing is cross-validated within the corpus %r: %s", own["corpus"][0], error)
+        return None
 
 
 def tabulate_corpora(
@@ -209,7 +211,9 @@ def _mean(values: NDArray[np.bool_]) -> float:
 def measure_false_alarms(
     left_out_predictions: pl.DataFrame, svm: dict[str, Any], evaluation: dict[str, Any]
 ) -> pl.DataFrame:
-    """State the false alarms on each corpus, by detectors and thresholds that have seen nothing of it.
+    """State the false alarms on each corpus, by a detector that has seen nothing of it and a threshold of the others.
+
+    The scores of the others that choose the threshold are of detectors that were trained on the corpus too.
 
     Returns
     -------

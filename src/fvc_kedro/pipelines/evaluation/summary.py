@@ -9,8 +9,7 @@ import polars as pl
 from fvc_kedro.learning.resampling import permutation_p_value
 from fvc_kedro.parameters import EvaluationParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METADATA
-from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
-from fvc_kedro.pipelines.training_rows import PLAIN
+from fvc_kedro.pipelines.training_rows import ALL_OTHERS, PLAIN
 
 _LEAST_SHORTCUT = 0.55  # AUC from which on, if surely above .5, metadata are said to tell something
 
@@ -36,7 +35,8 @@ def summarise_evaluation(
         (``…_permuted_mean``), both of the first repeat (``…_first_repeat``); the best that metadata alone reach
         and whether that tells something (``metadata_tell``) or separates the classes (``metadata_separate``);
         whether the groups are few (``few_groups``) and the search is optimistic (``searched_on_test_videos``);
-        the mean over the corpora of the area under the ROC curve on each left out (``left_out_corpora_roc_auc``);
+        the mean over the corpora of the area under the ROC curve on each left out (``left_out_corpora_roc_auc``), and
+        how many could be (``n_corpora_left_out``);
         what :func:`summarise_folds` gives, whose spread is no interval; counts. Yes is 1 and no is
         0, None what could not be computed.
     """
@@ -62,6 +62,7 @@ def summarise_evaluation(
         "n_videos": float(folds["video_id"].n_unique()),
         "n_groups": float(n_groups),
         "n_corpora": float(folds["corpus"].n_unique()),
+        "n_corpora_left_out": float(left_out["roc_auc"].count()),
         "left_out_corpora_roc_auc": _number(left_out["roc_auc"].mean()),
         "n_rejected": float(len(rejected_videos)),
         "n_failed": float(len(failed_videos)),

@@ -18,7 +18,7 @@ from fvc_kedro.learning.folds import TooFewGroupsError
 from fvc_kedro.learning.groups import join_groups
 from fvc_kedro.parameters import ExecutionParameters, IngestionParameters, SvmParameters
 from fvc_kedro.pipelines.measuring import digest, kind_of, some_reasons
-from fvc_kedro.pipelines.training_rows import check_foldable
+from fvc_kedro.pipelines.training_rows import ALL_OTHERS, check_foldable
 from fvc_kedro.video import Limits, RefusedVideo, Video
 from fvc_kedro.video.decoding import VERSION as DECODING_VERSION
 
@@ -195,6 +195,8 @@ def _row_reason() -> pl.Expr:
         )
         .when(~label.is_in(LABELS))
         .then(pl.format("label '{}' is not used: only real and fake are", label))
+        .when(pl.col("corpus") == ALL_OTHERS)
+        .then(pl.lit(f"the corpus is named {ALL_OTHERS!r}, which means all corpora but one in the results: rename it"))
         .when(group == "")
         .then(pl.lit(f"the group cell is empty: {remedy}"))
         .when(group.str.to_lowercase().is_in(NO_VALUES))
@@ -294,6 +296,8 @@ def _check_classes_and_groups(rows: pl.DataFrame, parameters: SvmParameters) -> 
         keys = ("label", "group", "corpus")
         _check_foldable(*(tuple(usable[name]) for name in keys), parameters.model_dump_json())
     except TooFewGroupsError as error:
+        if parameters.outer == "leave_one_corpus_out":
+            raise ManifestError(f"svm.outer is leave_one_corpus_out: {error}") from error
         raise ManifestError(
             f"the manifest has {usable['group'].n_unique()} groups, too few to cross-validate with (svm.n_folds is "
             f"{parameters.n_folds}, svm.outer {parameters.outer}): {error}"
@@ -409,6 +413,9 @@ def index_videos(
     )
     checked = checked_manifest.filter(pl.col("reason").is_null())
     _warn_of_rejected(rejected.join(checked, on="row", how="semi"), len(checked), "video")
+    lost = sorted(set(checked_manifest["corpus"]) - set(index["corpus"]))
+    if lost:
+        logger.warning("No video is usable of the corpora %s: rejected_videos tells why", _some(list(map(repr, lost))))
     for label in LABELS:
         if label not in index["label"]:
             raise ManifestError(f"no usable video is labelled {label}{_and_reasons(rejected)}")

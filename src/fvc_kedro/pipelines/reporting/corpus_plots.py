@@ -7,9 +7,8 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR
-from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
 from fvc_kedro.pipelines.reporting.style import MUTED, POOLED, WITHIN, new_axes, shortened
-from fvc_kedro.pipelines.training_rows import PLAIN
+from fvc_kedro.pipelines.training_rows import ALL_OTHERS, PLAIN
 
 _NAME_LENGTH = 22  # characters beside the axes
 

@@ -16,11 +16,10 @@ from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.lineage import Lineage
 from fvc_kedro.parameters import EvaluationParameters, ReportingParameters, SvmParameters
 from fvc_kedro.pipelines.evaluation.comparison import DETECTOR, METHODS
-from fvc_kedro.pipelines.evaluation.corpora import ALL_OTHERS
 from fvc_kedro.pipelines.evaluation.summary import metadata_finding
 from fvc_kedro.pipelines.reporting.plots import PLOTS
 from fvc_kedro.pipelines.reporting.style import POOLED, WITHIN, shown
-from fvc_kedro.pipelines.training_rows import PLAIN, stated
+from fvc_kedro.pipelines.training_rows import ALL_OTHERS, PLAIN, stated
 
 _TEMPLATE = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
 _STYLE = Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8"))
