@@ -58,10 +58,14 @@ def test_the_log_of_a_list_goes_to_standard_error(corpus):
         (["corpus/real"], 1, "no layout fits corpus/real"),
         (["corpus", "--output", "corpus"], 2, "'corpus' is a directory"),
         (["corpus", "--output", "corpus/real/a.mp4/manifest.csv"], 1, "cannot be written to corpus/real/a.mp4/"),
+        (["corpus", "--output", ""], 2, "'--output': the path is empty"),
+        (["corpus", "--output", "/proc/manifest.csv"], 1, "cannot be written to /proc/manifest.csv: "),
+        (["corpus", "--output", "pipe.csv"], 1, "pipe.csv is no ordinary file"),
     ],
 )
 def test_an_error_is_one_sentence(corpus, arguments, code, message):
     (corpus.parent / "empty").mkdir()
+    os.mkfifo(corpus.parent / "pipe.csv")
     done = asked(*arguments)
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.stderr.splitlines()[-1]

@@ -480,6 +480,8 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
     from fvc_kedro.datasets.manifest import ManifestDataset  # noqa: PLC0415 - other commands make no table
     from fvc_kedro.layouts.manifest import make_manifest  # noqa: PLC0415
 
+    if output == Path():
+        raise click.BadParameter("the path is empty: give that of the CSV", param_hint="'--output'")
     with redirect_stdout(sys.stderr):  # where the log of a list that is read would go
         made = make_manifest(folder, output.parent if output else folder, layout, group_by)
     for note in made.notes:
@@ -488,8 +490,9 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
         dataset: Any = ManifestDataset(filepath=str(output))
         try:
             dataset.save(made.table)
-        except DatasetError as error:
-            raise click.ClickException(f"the manifest cannot be written to {output}: {error.__cause__}") from error
+        except (DatasetError, OSError) as error:  # Kedro wraps some errors of the system, not all
+            reason = error.__cause__ or error
+            raise click.ClickException(f"the manifest cannot be written to {output}: {reason}") from error
     else:
         click.echo(made.table.write_csv().encode(), nl=False)
     place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
