@@ -126,6 +126,8 @@ def _read_all(listing: Listing, reading: Reading, prefix: str) -> tuple[dict[str
             reasons[path] = entry
         elif not all(map(str.strip, entry.sources)):
             reasons[path] = "what it is made from has no name in the corpus's list"
+        elif not all(map(_is_text, (*entry.sources, entry.subset, entry.manipulation, entry.platform))):
+            reasons[path] = "the corpus's list holds text that is not UTF-8 about it"
         else:
             entries[path] = entry
     left_out: dict[str, list[str]] = {}
