@@ -8,7 +8,7 @@ from typing import Any
 
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.layouts.layout import Entry, Layout, Reading
-from fvc_kedro.layouts.listing import Listing
+from fvc_kedro.layouts.listing import Listing, quoted
 
 _METADATA = "metadata.json"
 
@@ -22,7 +22,7 @@ def _evidence(listing: Listing) -> str:
         names = beside.get(path.rpartition("/")[0], [])
         text = listing.read_text(path) if names else ""
         if '"label"' in text and any(f'"{name}"' in text for name in names):
-            return f"{path!r} tells the labels of the videos beside it"
+            return f"{quoted(path)} tells the labels of the videos beside it"
     return ""
 
 
