@@ -463,11 +463,16 @@ def features() -> None:
     help="Whether a fake is in one group with all that it is made from, or with the footage of its picture alone.",
 )
 @click.option(
+    "--corpus",
+    metavar="NAME",
+    help="Name of the corpus and beginning of its groups' names, if not that of the layout or of a plain folder.",
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the manifest to, its paths relative to that file's folder, instead of standard output.",
 )
-def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> None:
+def manifest(folder: Path, layout: str, group_by: str, corpus: str | None, output: Path | None) -> None:
     """Write the manifest of a corpus from its FOLDER as it was downloaded.
 
     The CSV goes to standard output and belongs into FOLDER, as its paths are relative to that:
@@ -482,8 +487,11 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
 
     if output == Path():
         raise click.BadParameter("the path is empty: give that of the CSV", param_hint="'--output'")
+    if corpus is not None and (not corpus.strip() or not _is_utf8(corpus)):
+        fault = "is not UTF-8" if corpus.strip() else "is empty"
+        raise click.BadParameter(f"the name {fault}: give another", param_hint="'--corpus'")
     with redirect_stdout(sys.stderr):  # where the log of a list that is read would go
-        made = make_manifest(folder, output.parent if output else folder, layout, group_by)
+        made = make_manifest(folder, output.parent if output else folder, layout, group_by, corpus)
     for note in made.notes:
         click.echo(note, err=True)
     if output:
@@ -495,10 +503,21 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
             raise click.ClickException(f"the manifest cannot be written to {output}: {reason}") from error
     else:
         click.echo(made.table.write_csv().encode(), nl=False)
+    click.echo(f"next: {_next_step(folder, output, made.leads_outside)}", err=True)
+
+
+def _next_step(folder: Path, output: Path | None, leads_outside: bool) -> str:
+    path = str(output or folder / "manifest.csv")
+    if "," in path or not _is_utf8(path):
+        fault = "holds a comma, which parts parameters" if "," in path else "is not UTF-8"
+        return f"the manifest's path {fault}, so give the run another: rename its folder or file, and write it anew"
     place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
-    params = {"corpus_manifest": str(output or folder / "manifest.csv")}
-    command = kedro_command([], params | ({"allow_outside": True} if made.leads_outside else {}))
-    click.echo(f"next: {place}{command}", err=True)
+    params = {"corpus_manifest": path, "data_root": "OUT"} | ({"allow_outside": True} if leads_outside else {})
+    return place + kedro_command([], params)
+
+
+def _is_utf8(text: str) -> bool:
+    return text.encode(errors="replace").decode() == text
 
 
 def parameters(group: str, env: str | None) -> dict[str, Any]:

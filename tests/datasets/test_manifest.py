@@ -208,8 +208,8 @@ def test_a_save_that_is_cut_short_leaves_the_former_manifest(tmp_path, monkeypat
     dataset = ManifestDataset(filepath=str(tmp_path / "manifest.csv"))
     dataset.save(EXPECTED)
 
-    def write_half(_, path):
-        path.write_text("video_path,label,group\n")
+    def write_half(_, file):
+        file.write(b"video_path,label,group\n")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_csv", write_half)

@@ -183,7 +183,7 @@ def test_a_subset_of_one_class_is_told(tmp_path):
     touch(tmp_path, "original/c23/033.mp4", "Deepfakes/c40/033_097.mp4", "Deepfakes/c23/033_097.mp4")
     notes = make_manifest(tmp_path, tmp_path).notes
     assert [note for note in notes if "subset" in note] == [
-        "warning: all videos of the subset 'c40' are fake: what they have in common may tell the label"
+        "warning: all videos of the subset 'c40' are fake: what is common to them may tell the label"
     ]
 
 

@@ -136,7 +136,7 @@ def test_dfdc_says_where_a_metadata_file_is_wrong(text, line, tmp_path):
     make_corpus("dfdc", tmp_path)
     path = tmp_path / "dfdc_train_part_0/metadata.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    where = f", line {line} " if line else " is no JSON that can be read"
+    where = f", line {line} " if line else " is no readable JSON"
     with pytest.raises(FileError, match=f"part_0/metadata.json{where}") as error:
         make_manifest(tmp_path, tmp_path)
     assert "\n" not in str(error.value)

@@ -69,7 +69,8 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         target = self._filepath.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        data.write_csv(partial)
+        with partial.open("wb") as file:  # polars opens no path that is not UTF-8
+            data.write_csv(file)
         partial.replace(target)
 
     def preview(self, nrows: int = 5) -> TablePreview:

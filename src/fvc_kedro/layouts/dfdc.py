@@ -47,7 +47,7 @@ def _metadata(listing: Listing, path: str) -> dict[str, Any]:
             f"{listing.root / path}, line {error.lineno} is no JSON ({error.msg}): download the part anew"
         ) from error
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
-        raise FileError(f"{listing.root / path} is no JSON that can be read ({error}): download the part anew") from error
+        raise FileError(f"{listing.root / path} is no readable JSON ({error}): download the part anew") from error
     if not isinstance(entries, dict):
         raise FileError(
             f'{listing.root / path}, line 1 is not like {{"aaa.mp4": {{"label": "FAKE"}}}}: download the part anew'

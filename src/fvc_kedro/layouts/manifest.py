@@ -106,8 +106,8 @@ def _choose(listing: Listing, folder: Path) -> tuple[str, str]:
             return name, f"found {evidence}"
     needs = "; ".join(f"{name}: {_layout(name).needs}" for name in NAMES)
     raise FileError(
-        f"no layout fits {folder}, which holds videos such as {quoted(listing.videos[0])}; looked for {needs}. Sort the "
-        "videos into folders real and fake, or write the manifest by hand"
+        f"no layout fits {folder}, which holds videos such as {quoted(listing.videos[0])}; looked for {needs}. Sort "
+        "the videos into folders real and fake, or write the manifest by hand"
     )
 
 
@@ -205,7 +205,8 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
         of_label = table.filter(label=label)
         group, count = of_label["group"].value_counts(sort=True).row(0)
         if count > 1 and 2 * count > len(of_label):
-            yield f"one group, {quoted(group)}, holds {count} of the {len(of_label)} {label} videos: folds will be uneven" + (
+            share = f"{count} of the {len(of_label)} {label} videos"
+            yield f"one group, {quoted(group)}, holds {share}: folds will be uneven" + (
                 ", as its sources are combined with one another. --group-by footage groups by the picture alone"
                 if swapped and group_by == "sources"
                 else ""
@@ -218,7 +219,7 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
     subsets = table.filter(pl.col("subset") != "").group_by("subset", maintain_order=True).agg(pl.col("label").unique())
     for subset, labels in subsets.iter_rows():
         if len(labels) == 1:
-            yield f"all videos of the subset {quoted(subset)} are {labels[0]}: what they have in common may tell the label"
+            yield f"all videos of the subset {quoted(subset)} are {labels[0]}: what is common to them may tell the label"
 
 
 def _some(names: list[str]) -> str:
