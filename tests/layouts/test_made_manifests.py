@@ -140,6 +140,16 @@ def test_named_corpora_of_one_layout_share_no_group_and_are_read_together(tmp_pa
     assert groups[0].isdisjoint(groups[1])
 
 
+@pytest.mark.parametrize("name", ["folders", "uadfv"])
+def test_two_corpora_that_nobody_named_are_refused_together(name, tmp_path):
+    for disk in ("a", "b"):
+        root = make_corpus(name, tmp_path / disk / "videos")
+        written(make_manifest(root, root), root / "manifest.csv")
+    both = ManifestDataset(filepath=f"{tmp_path}/a/videos/manifest.csv,{tmp_path}/b/videos/manifest.csv")
+    with pytest.raises(FileError, match="would both be the corpus '(videos|uadfv)'"):
+        both.load()
+
+
 def test_long_paths_are_cut_in_messages(tmp_path):
     deep = "/".join(["folder of a long name"] * 20)
     touch(tmp_path, f"notes/{deep}/end.mp4")
@@ -183,7 +193,7 @@ def test_a_subset_of_one_class_is_told(tmp_path):
     touch(tmp_path, "original/c23/033.mp4", "Deepfakes/c40/033_097.mp4", "Deepfakes/c23/033_097.mp4")
     notes = make_manifest(tmp_path, tmp_path).notes
     assert [note for note in notes if "subset" in note] == [
-        "warning: all videos of the subset 'c40' are fake: what is common to them may tell the label"
+        "warning: all videos of the subset 'c40' are fake: what they have in common may tell the label"
     ]
 
 

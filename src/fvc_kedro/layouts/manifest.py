@@ -219,7 +219,8 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
     subsets = table.filter(pl.col("subset") != "").group_by("subset", maintain_order=True).agg(pl.col("label").unique())
     for subset, labels in subsets.iter_rows():
         if len(labels) == 1:
-            yield f"all videos of the subset {quoted(subset)} are {labels[0]}: what is common to them may tell the label"
+            videos = f"all videos of the subset {quoted(subset)}"
+            yield f"{videos} are {labels[0]}: what they have in common may tell the label"
 
 
 def _some(names: list[str]) -> str:
