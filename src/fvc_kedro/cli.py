@@ -509,8 +509,8 @@ def manifest(folder: Path, layout: str, group_by: str, corpus: str | None, outpu
 def _next_step(folder: Path, output: Path | None, leads_outside: bool) -> str:
     path = str(output or folder / "manifest.csv")
     if "," in path or not _is_utf8(path):
-        fault = "holds a comma, which parts parameters" if "," in path else "is not UTF-8"
-        return f"the manifest's path {fault}, so give the run another: rename its folder or file, and write it anew"
+        fault = "holds a comma, which ends a value in --params" if "," in path else "is not UTF-8"
+        return f"the manifest's path {fault}: rename the folder or the file, and write the manifest anew"
     place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
     params = {"corpus_manifest": path, "data_root": "OUT"} | ({"allow_outside": True} if leads_outside else {})
     return place + kedro_command([], params)

@@ -146,7 +146,7 @@ def test_two_corpora_that_nobody_named_are_refused_together(name, tmp_path):
         root = make_corpus(name, tmp_path / disk / "videos")
         written(make_manifest(root, root), root / "manifest.csv")
     both = ManifestDataset(filepath=f"{tmp_path}/a/videos/manifest.csv,{tmp_path}/b/videos/manifest.csv")
-    with pytest.raises(FileError, match="would both be the corpus '(videos|uadfv)'"):
+    with pytest.raises(FileError, match=r"would both be the corpus '(videos|uadfv)'"):
         both.load()
 
 
