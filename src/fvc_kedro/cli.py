@@ -463,11 +463,16 @@ def features() -> None:
     help="Whether a fake is in one group with all that it is made from, or with the footage of its picture alone.",
 )
 @click.option(
+    "--corpus",
+    metavar="NAME",
+    help="Name of the corpus and beginning of its groups' names, if not that of the layout or of a plain folder.",
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the manifest to, its paths relative to that file's folder, instead of standard output.",
 )
-def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> None:
+def manifest(folder: Path, layout: str, group_by: str, corpus: str | None, output: Path | None) -> None:
     """Write the manifest of a corpus from its FOLDER as it was downloaded.
 
     The CSV goes to standard output and belongs into FOLDER, as its paths are relative to that:
@@ -480,22 +485,39 @@ def manifest(folder: Path, layout: str, group_by: str, output: Path | None) -> N
     from fvc_kedro.datasets.manifest import ManifestDataset  # noqa: PLC0415 - other commands make no table
     from fvc_kedro.layouts.manifest import make_manifest  # noqa: PLC0415
 
+    if output == Path():
+        raise click.BadParameter("the path is empty: give that of the CSV", param_hint="'--output'")
+    if corpus is not None and (not corpus.strip() or not _is_utf8(corpus)):
+        fault = "is not UTF-8" if corpus.strip() else "is empty"
+        raise click.BadParameter(f"the name {fault}: give another", param_hint="'--corpus'")
     with redirect_stdout(sys.stderr):  # where the log of a list that is read would go
-        made = make_manifest(folder, output.parent if output else folder, layout, group_by)
+        made = make_manifest(folder, output.parent if output else folder, layout, group_by, corpus)
     for note in made.notes:
         click.echo(note, err=True)
     if output:
         dataset: Any = ManifestDataset(filepath=str(output))
         try:
             dataset.save(made.table)
-        except DatasetError as error:
-            raise click.ClickException(f"the manifest cannot be written to {output}: {error.__cause__}") from error
+        except (DatasetError, OSError) as error:  # Kedro wraps some errors of the system, not all
+            reason = error.__cause__ or error
+            raise click.ClickException(f"the manifest cannot be written to {output}: {reason}") from error
     else:
         click.echo(made.table.write_csv().encode(), nl=False)
+    click.echo(f"next: {_next_step(folder, output, made.leads_outside)}", err=True)
+
+
+def _next_step(folder: Path, output: Path | None, leads_outside: bool) -> str:
+    path = str(output or folder / "manifest.csv")
+    if "," in path or not _is_utf8(path):
+        fault = "holds a comma, which ends a value in --params" if "," in path else "is not UTF-8"
+        return f"the manifest's path {fault}: rename the folder or the file, and write the manifest anew"
     place = "" if output else f"the CSV belongs into {folder}, as its paths are relative to that; then "
-    params = {"corpus_manifest": str(output or folder / "manifest.csv")}
-    command = kedro_command([], params | ({"allow_outside": True} if made.leads_outside else {}))
-    click.echo(f"next: {place}{command}", err=True)
+    params = {"corpus_manifest": path, "data_root": "OUT"} | ({"allow_outside": True} if leads_outside else {})
+    return place + kedro_command([], params)
+
+
+def _is_utf8(text: str) -> bool:
+    return text.encode(errors="replace").decode() == text
 
 
 def parameters(group: str, env: str | None) -> dict[str, Any]:

@@ -208,11 +208,24 @@ def test_a_save_that_is_cut_short_leaves_the_former_manifest(tmp_path, monkeypat
     dataset = ManifestDataset(filepath=str(tmp_path / "manifest.csv"))
     dataset.save(EXPECTED)
 
-    def write_half(_, path):
-        path.write_text("video_path,label,group\n")
+    def write_half(_, file):
+        file.write(b"video_path,label,group\n")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_csv", write_half)
     with pytest.raises(Exception, match="no space left"):
         dataset.save(EXPECTED)
     assert_frame_equal(dataset.load().drop("corpus"), EXPECTED)
+
+
+def test_a_save_writes_the_target_of_a_link_and_no_device(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.csv").symlink_to("disk/manifest.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    for _ in range(2):  # before there is a target, and over it
+        ManifestDataset(filepath=str(tmp_path / "link.csv")).save(EXPECTED)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert_frame_equal(ManifestDataset(filepath=str(tmp_path / "disk/manifest.csv")).load().drop("corpus"), EXPECTED)
+    with pytest.raises(FileError, match=r"pipe.csv is no ordinary file"):
+        ManifestDataset(filepath=str(tmp_path / "pipe.csv")).save(EXPECTED)
+    assert (tmp_path / "pipe.csv").is_fifo()

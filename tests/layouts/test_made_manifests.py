@@ -97,12 +97,15 @@ def test_a_path_is_read_as_it_was_written(tmp_path):
         'fake/"a".mp4',
         "fake/a\r.mp4",
         "real/a\nb.mp4",
+        *(f"{sign}cmd/real/a.mp4" for sign in "=+-@"),
     ]
     touch(tmp_path, *names, os.fsdecode(b"fake/\xff.mp4"))
     manifest = make_manifest(tmp_path, tmp_path)
     assert manifest.left_out == {"its path is not UTF-8: rename it": ["fake/\udcff.mp4"]}
     read = read_manifest(written(manifest, tmp_path / "manifest.csv"), PARAMETERS["ingestion"])
     assert {path.removeprefix("./") for path in read["video_path"]} == set(names)
+    # A spreadsheet takes none for a formula, nor a run for the path of a home.
+    assert not any(path.startswith(tuple("=+-@~")) for path in read["video_path"])
     handles = VideoFolder(tmp_path)
     assert all(isinstance(handles[path], VideoFile) for path in read["video_path"])
 
@@ -118,6 +121,45 @@ def test_paths_are_relative_to_where_the_manifest_will_lie(tmp_path):
     assert "kedro run needs --params allow_outside=true" in elsewhere.notes[-1]
     (root / "more").symlink_to(make_corpus("uadfv", tmp_path / "disk"))
     assert make_manifest(root, root).leads_outside
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_corpus_may_be_named(name, tmp_path):
+    named = make_manifest(make_corpus(name, tmp_path), tmp_path, corpus=" mine ").table
+    assert set(named["corpus"]) == {"mine"}
+    assert all(group.startswith(f"{name} mine ") for group in named["group"])
+
+
+def test_named_corpora_of_one_layout_share_no_group_and_are_read_together(tmp_path):
+    for name in ("first", "second"):
+        root = make_corpus("folders", tmp_path / name / "videos")
+        ManifestDataset(filepath=str(tmp_path / f"{name}.csv")).save(make_manifest(root, tmp_path, corpus=name).table)
+    both = ManifestDataset(filepath=f"{tmp_path}/first.csv,{tmp_path}/second.csv").load()
+    groups = [set(part["group"]) for part in both.partition_by("corpus")]
+    assert len(groups) == 2
+    assert groups[0].isdisjoint(groups[1])
+
+
+@pytest.mark.parametrize("name", ["folders", "uadfv"])
+def test_two_corpora_that_nobody_named_are_refused_together(name, tmp_path):
+    for disk in ("a", "b"):
+        root = make_corpus(name, tmp_path / disk / "videos")
+        written(make_manifest(root, root), root / "manifest.csv")
+    both = ManifestDataset(filepath=f"{tmp_path}/a/videos/manifest.csv,{tmp_path}/b/videos/manifest.csv")
+    with pytest.raises(FileError, match=r"would both be the corpus '(videos|uadfv)'"):
+        both.load()
+
+
+def test_long_paths_are_cut_in_messages(tmp_path):
+    deep = "/".join(["folder of a long name"] * 20)
+    touch(tmp_path, f"notes/{deep}/end.mp4")
+    with pytest.raises(FileError, match=r"such as 'notes/folder.*….*/end.mp4'") as error:
+        make_manifest(tmp_path, tmp_path)
+    assert deep not in str(error.value)
+    touch(tmp_path, "real/a.mp4", "fake/a.mp4")
+    (note,) = (note for note in make_manifest(tmp_path, tmp_path).notes if note.startswith("left out"))
+    assert note.endswith("…" + f"notes/{deep}/end.mp4"[-50:] + "')")
+    assert len(note) < 200
 
 
 def test_no_layout_fits_names_all_that_was_looked_for(tmp_path):

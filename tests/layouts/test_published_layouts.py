@@ -116,7 +116,7 @@ def test_dfdc_groups_by_the_original_across_parts(tmp_path):
     }
     assert left_out(manifest) == {
         "unlisted.mp4": "no metadata.json beside it names it",
-        "cccccccccc.mp4": "its label in metadata.json is None, not REAL or FAKE",
+        "cccccccccc.mp4": "metadata.json tells no label of it",
         "aapnvogymq.mp4": "named in a metadata.json, but there is no such file",
     }
 
@@ -127,15 +127,20 @@ def test_dfdc_groups_by_the_original_across_parts(tmp_path):
         ('{"vudstovrck.mp4": {"label": "REAL"},\n"aagfhgtpmv.mp4": {"label" "FAKE"}}', 2),
         ('["vudstovrck.mp4", "label"]', 1),
         (b'{"vudstovrck.mp4": {"label": "REAL"},\n\n"\xff": 1}', 3),
+        ('{"vudstovrck.mp4": {"label": "REAL"},\n"a":' + "[" * 200_000, None),
+        ('{"vudstovrck.mp4": {"label": "REAL", "n": ' + "1" * 10_000 + "}}", None),
     ],
-    ids=["no JSON", "no object", "no UTF-8"],
+    ids=["no JSON", "no object", "no UTF-8", "too deep", "long number"],
 )
 def test_dfdc_says_where_a_metadata_file_is_wrong(text, line, tmp_path):
     make_corpus("dfdc", tmp_path)
     path = tmp_path / "dfdc_train_part_0/metadata.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(FileError, match=rf"part_0/metadata.json, line {line} "):
+    where = f", line {line} " if line else " is no readable JSON"
+    with pytest.raises(FileError, match=f"part_0/metadata.json{where}") as error:
         make_manifest(tmp_path, tmp_path)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
 
 
 def test_dfdc_leaves_out_a_fake_of_unknown_original(tmp_path):
@@ -144,6 +149,37 @@ def test_dfdc_leaves_out_a_fake_of_unknown_original(tmp_path):
     (tmp_path / "dfdc_train_part_0/metadata.json").write_text(json.dumps(part))
     reason = left_out(make_manifest(tmp_path, tmp_path))["unlisted.mp4"]
     assert reason == "a fake whose original metadata.json does not name"
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        *(
+            ({"label": "FAKE", "original": value}, "its original in metadata.json is no text")
+            for value in (["vudstovrck.mp4"], float("nan"), 7, 0, [])
+        ),
+        ({"label": "REAL", "original": ["vudstovrck.mp4"]}, "its original in metadata.json is no text"),
+        ({"label": "REAL", "split": ["train"]}, "its split in metadata.json is no text"),
+        ({"label": ["REAL"]}, "its label in metadata.json is no text"),
+        ({"label": 10**4000}, "its label in metadata.json is no text"),
+        ("REAL", "metadata.json tells no label of it"),
+        ({"label": "FAKE", "original": "b\ud800"}, "the corpus's list holds text that is not UTF-8 about it"),
+        ({"label": "REAL", "split": "\ud800"}, "the corpus's list holds text that is not UTF-8 about it"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_dfdc_leaves_out_what_is_no_text(entry, reason, tmp_path):
+    make_corpus("dfdc", tmp_path)
+    (tmp_path / "dfdc_train_part_0/metadata.json").write_text(json.dumps(DFDC_PART | {"unlisted.mp4": entry}))
+    assert left_out(make_manifest(tmp_path, tmp_path))["unlisted.mp4"] == reason
+
+
+def test_dfdc_takes_null_as_no_value(tmp_path):
+    make_corpus("dfdc", tmp_path)
+    part = DFDC_PART | {"unlisted.mp4": {"label": "REAL", "split": None, "original": None}}
+    (tmp_path / "dfdc_train_part_0/metadata.json").write_text(json.dumps(part))
+    rows = rows_of(make_manifest(tmp_path, tmp_path), "label", "group", "subset")
+    assert rows["unlisted.mp4"] == ("real", "dfdc unlisted.mp4", "")
 
 
 def test_fakeavceleb_joins_source_and_targets_and_leaves_out_fake_sound(tmp_path):

@@ -91,7 +91,7 @@ def test_a_manifest_is_written_from_a_folder_and_nothing_else_goes_to_standard_o
     assert notes[0] == "layout: uadfv, UADFV (found videos like real/0000 and fake/0000_fake)"
     assert "left out: 1, not like real/0000 or fake/0000_fake ('fake/other.mp4')" in notes
     assert notes[-1].startswith(f"next: the CSV belongs into {tmp_path}, ")
-    assert notes[-1].endswith(f"kedro run --params corpus_manifest={tmp_path}/manifest.csv")
+    assert notes[-1].endswith(f"kedro run --params corpus_manifest={tmp_path}/manifest.csv,data_root=OUT")
 
 
 F1_QUERY = "SELECT repeat, AVG(test_f1) AS avg_f1, STDDEV(test_f1) AS std_f1 FROM results GROUP BY repeat"

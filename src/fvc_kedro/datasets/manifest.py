@@ -59,11 +59,23 @@ class ManifestDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         return pl.concat(moved, how="diagonal").fill_null("")
 
     def save(self, data: pl.DataFrame) -> None:
-        """Write the manifest under a temporary name, then rename: half of it would read as a smaller corpus."""
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}.partial")
-        data.write_csv(partial)
-        partial.replace(self._filepath)
+        """Write the manifest under a temporary name, then rename: half of it would read as a smaller corpus.
+
+        Of a symbolic link, the target is written.
+
+        Raises
+        ------
+        FileError
+            If there is something else than an ordinary file, such as a device.
+        """
+        if self._filepath.exists() and not self._filepath.is_file():
+            raise FileError(f"{self._filepath} is no ordinary file: give another path")
+        target = self._filepath.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        with partial.open("wb") as file:  # polars opens no path that is not UTF-8
+            data.write_csv(file)
+        partial.replace(target)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for kedro viz, or nothing where there is no file yet."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.layouts.layout import Entry, Layout, Reading
-from fvc_kedro.layouts.listing import Listing
+from fvc_kedro.layouts.listing import Listing, quoted
 
 _METADATA = "metadata.json"
 
@@ -22,7 +22,7 @@ def _evidence(listing: Listing) -> str:
         names = beside.get(path.rpartition("/")[0], [])
         text = listing.read_text(path) if names else ""
         if '"label"' in text and any(f'"{name}"' in text for name in names):
-            return f"{path!r} tells the labels of the videos beside it"
+            return f"{quoted(path)} tells the labels of the videos beside it"
     return ""
 
 
@@ -46,6 +46,8 @@ def _metadata(listing: Listing, path: str) -> dict[str, Any]:
         raise FileError(
             f"{listing.root / path}, line {error.lineno} is no JSON ({error.msg}): download the part anew"
         ) from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
+        raise FileError(f"{listing.root / path} is no readable JSON ({error}): download the part anew") from error
     if not isinstance(entries, dict):
         raise FileError(
             f'{listing.root / path}, line 1 is not like {{"aaa.mp4": {{"label": "FAKE"}}}}: download the part anew'
@@ -57,13 +59,17 @@ def _entry_of(path: str, entries: Mapping[str, Any]) -> Entry | str:
     if path not in entries:
         return "no metadata.json beside it names it"
     entry = entries[path]
-    label = entry.get("label") if isinstance(entry, dict) else entry
+    if not isinstance(entry, dict) or entry.get("label") is None:
+        return "metadata.json tells no label of it"
+    for name in ("label", "original", "split"):
+        if not isinstance(entry.get(name), str | None):
+            return f"its {name} in metadata.json is no text"
+    label, original = entry["label"], entry.get("original")
     if label not in ("REAL", "FAKE"):
-        return f"its label in metadata.json is {label!r}, not REAL or FAKE"
-    original = entry.get("original") or path.rpartition("/")[2]
-    if label == "FAKE" and not entry.get("original"):
+        return f"its label in metadata.json is {label[:60]!r}, not REAL or FAKE"
+    if label == "FAKE" and not original:
         return "a fake whose original metadata.json does not name"
-    return Entry(label.lower(), (str(original),), str(entry.get("split") or ""))
+    return Entry(label.lower(), (original or path.rpartition("/")[2],), entry.get("split") or "")
 
 
 LAYOUT = Layout(

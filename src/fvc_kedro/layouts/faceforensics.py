@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fvc_kedro.layouts.layout import Entry, Layout, Reading
-from fvc_kedro.layouts.listing import Listing
+from fvc_kedro.layouts.listing import Listing, quoted
 
 _METHODS = {
     name.lower(): name
@@ -23,7 +23,7 @@ def _evidence(listing: Listing) -> str:
         entry = _entry_of(path)
         if isinstance(entry, Entry) and entry.label == "fake":
             found.setdefault(entry.manipulation, path)
-    return "; ".join(f"videos of {method} such as {path!r}" for method, path in list(found.items())[:2])
+    return "; ".join(f"videos of {method} such as {quoted(path)}" for method, path in list(found.items())[:2])
 
 
 def _entry_of(path: str) -> Entry | str:

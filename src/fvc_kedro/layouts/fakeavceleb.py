@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.text_table import read_text_table
 from fvc_kedro.layouts.layout import Entry, Layout, Reading
-from fvc_kedro.layouts.listing import Listing
+from fvc_kedro.layouts.listing import Listing, quoted
 
 _METADATA = "meta_data.csv"
 _TYPES = ("RealVideo-RealAudio", "RealVideo-FakeAudio", "FakeVideo-RealAudio", "FakeVideo-FakeAudio")
@@ -26,7 +26,7 @@ def _key(path: str) -> _Key | None:
 
 def _evidence(listing: Listing) -> str:
     found = listing.named(_METADATA)
-    return f"{found[0]!r}, and folders like {_TYPES[0]}" if found and any(map(_key, listing.videos)) else ""
+    return f"{quoted(found[0])}, and folders like {_TYPES[0]}" if found and any(map(_key, listing.videos)) else ""
 
 
 def _read(listing: Listing) -> Reading:

@@ -35,7 +35,7 @@ def _entry_of(path: str, rows: Mapping[str, list[_Row]]) -> Entry | str:
         return "no row of the lists has its id, or another file has it too"
     used = [row for row in rows[path] if row[0] in ("real", "fake")]
     if not used:
-        return f"its label is {rows[path][0][0]!r}, not real or fake"
+        return f"its label is {rows[path][0][0][:60]!r}, not real or fake"
     if len({label for label, _, _ in used}) > 1:
         return "it is listed both as real and as fake"
     return Entry(used[0][0], tuple(cascade for _, cascade, _ in used), platform=used[0][2])

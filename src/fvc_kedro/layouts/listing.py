@@ -10,6 +10,8 @@ from pathlib import Path
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.video_folder import VIDEO_SUFFIXES
 
+_SHOWN = 100  # characters of a path
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -110,10 +112,15 @@ def list_folder(folder: Path) -> Listing:
     return Listing(root, sorted(videos), sorted(others), left_out, n_linked)
 
 
+def quoted(path: str) -> str:
+    """Write a path in quotes for a message, a long one without its middle."""
+    return repr(path if len(path) <= _SHOWN else f"{path[: _SHOWN // 2]}…{path[-_SHOWN // 2 :]}")
+
+
 def _refuse_no_video(folder: Path, others: list[str], left_out: dict[str, str]) -> None:
     suffixes = Counter(os.path.splitext(path)[1].lower() or "no ending" for path in others)  # noqa: PTH122
     held = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(3)) or "no file at all"
-    reasons = "".join(f"; {path!r} is {reason}" for path, reason in list(left_out.items())[:1])
+    reasons = "".join(f"; {quoted(path)} is {reason}" for path, reason in list(left_out.items())[:1])
     raise FileError(
         f"there is no video in {folder} or its folders (it holds {held}{reasons}): give the folder that the corpus was "
         "unpacked in; frames or features that were taken from videos are not read"

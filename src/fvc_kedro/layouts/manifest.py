@@ -14,7 +14,7 @@ import polars as pl
 from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.layouts import NAMES
 from fvc_kedro.layouts.layout import Entry, Layout, Reading
-from fvc_kedro.layouts.listing import Listing, list_folder
+from fvc_kedro.layouts.listing import Listing, list_folder, quoted
 from fvc_kedro.learning.groups import join_groups
 
 COLUMNS = ("video_path", "label", "group", "platform", "subset", "manipulation", "corpus")
@@ -44,7 +44,9 @@ class Manifest:
     leads_outside: bool
 
 
-def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str = "sources") -> Manifest:
+def make_manifest(
+    folder: Path, home: Path, layout: str = "auto", group_by: str = "sources", corpus: str | None = None
+) -> Manifest:
     """Make the manifest of a corpus from its folder.
 
     Parameters
@@ -57,6 +59,9 @@ def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str 
         One of :data:`fvc_kedro.layouts.NAMES`, or auto: the first that fits.
     group_by : {"sources", "footage"}
         Whether a fake joins the groups of all that it is made from, or belongs to that of its picture alone.
+    corpus : str, optional
+        Name of the corpus, which the groups begin with too; if not given, that of the layout or, for plain folders, of
+        the folder.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def make_manifest(folder: Path, home: Path, layout: str = "auto", group_by: str 
     prefix = _prefix(listing.root, home.resolve())
     entries, left_out = _read_all(listing, reading, prefix)
     _check_classes(entries, left_out, folder, chosen)
-    corpus = name if name != "folders" else _as_text(listing.root.name)
+    corpus = corpus.strip() if corpus else name if name != "folders" else _as_text(listing.root.name)
     groups = _groups(entries, " ".join(dict.fromkeys((name, corpus))), group_by)
     rows = [
         (_written(prefix + path), entry.label, groups[path], entry.platform, entry.subset, entry.manipulation, corpus)
@@ -101,8 +106,8 @@ def _choose(listing: Listing, folder: Path) -> tuple[str, str]:
             return name, f"found {evidence}"
     needs = "; ".join(f"{name}: {_layout(name).needs}" for name in NAMES)
     raise FileError(
-        f"no layout fits {folder}, which holds videos such as {listing.videos[0]!r}; looked for {needs}. Sort the "
-        "videos into folders real and fake, or write the manifest by hand"
+        f"no layout fits {folder}, which holds videos such as {quoted(listing.videos[0])}; looked for {needs}. Sort "
+        "the videos into folders real and fake, or write the manifest by hand"
     )
 
 
@@ -111,7 +116,7 @@ def _check(listing: Listing, folder: Path, name: str) -> str:
     if not evidence:
         raise FileError(
             f"{folder} does not lie like {name}, which needs {_layout(name).needs}; it holds videos such as "
-            f"{listing.videos[0]!r}"
+            f"{quoted(listing.videos[0])}"
         )
     return f"as asked; found {evidence}"
 
@@ -126,6 +131,8 @@ def _read_all(listing: Listing, reading: Reading, prefix: str) -> tuple[dict[str
             reasons[path] = entry
         elif not all(map(str.strip, entry.sources)):
             reasons[path] = "what it is made from has no name in the corpus's list"
+        elif not all(map(_is_text, (*entry.sources, entry.subset, entry.manipulation, entry.platform))):
+            reasons[path] = "the corpus's list holds text that is not UTF-8 about it"
         else:
             entries[path] = entry
     left_out: dict[str, list[str]] = {}
@@ -149,8 +156,12 @@ def _as_text(name: str) -> str:
 
 
 def _written(path: str) -> str:
-    """Write a path so that it is read again as it is: white space around a cell is passed over."""
-    return path if path == path.strip() else f"./{path}"
+    """Write a path so that it is read again as it is.
+
+    White space around a cell is passed over, a path that begins with ~ is not relative, and a spreadsheet takes
+    one that begins with a sign for a formula.
+    """
+    return f"./{path}" if path != path.strip() or path.startswith(tuple("=+-@~")) else path
 
 
 def _check_classes(
@@ -194,7 +205,8 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
         of_label = table.filter(label=label)
         group, count = of_label["group"].value_counts(sort=True).row(0)
         if count > 1 and 2 * count > len(of_label):
-            yield f"one group, {group!r}, holds {count} of the {len(of_label)} {label} videos: folds will be uneven" + (
+            share = f"{count} of the {len(of_label)} {label} videos"
+            yield f"one group, {quoted(group)}, holds {share}: folds will be uneven" + (
                 ", as its sources are combined with one another. --group-by footage groups by the picture alone"
                 if swapped and group_by == "sources"
                 else ""
@@ -207,9 +219,10 @@ def _warnings(table: pl.DataFrame, entries: Mapping[str, Entry], group_by: str) 
     subsets = table.filter(pl.col("subset") != "").group_by("subset", maintain_order=True).agg(pl.col("label").unique())
     for subset, labels in subsets.iter_rows():
         if len(labels) == 1:
-            yield f"all videos of the subset {subset!r} are {labels[0]}: what they have in common may tell the label"
+            videos = f"all videos of the subset {quoted(subset)}"
+            yield f"{videos} are {labels[0]}: what they have in common may tell the label"
 
 
 def _some(names: list[str]) -> str:
     n_more = len(names) - _NAMED
-    return ", ".join(map(repr, names[:_NAMED])) + (f" and {n_more} more" if n_more > 0 else "")
+    return ", ".join(map(quoted, names[:_NAMED])) + (f" and {n_more} more" if n_more > 0 else "")
