@@ -9,7 +9,7 @@ import time
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -184,6 +184,7 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"
 
 
 @given(rows=st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=5))
+@example(rows=[("\r", "\n", " "), ("a", "\r", "b")])
 def test_what_is_saved_is_loaded(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "manifest.csv"
     table = pl.DataFrame(rows, schema=dict.fromkeys(HEADER, pl.String), orient="row")

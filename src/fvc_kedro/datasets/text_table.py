@@ -100,7 +100,7 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
     line = 1
     try:
         for fields in reader:
-            if any(value.strip(SEPARATORS + " ") for value in fields):
+            if any(value.strip(SEPARATORS + " \r\n") for value in fields):
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
