@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from fvc_kedro import execution as engines
 from fvc_kedro.execution import DeadWorkerError, Execution, Task, end_with_parent, run_all, run_tasks
@@ -332,3 +333,20 @@ def test_the_bar_says_that_workers_start_before_it_counts(capsys):
     assert re.fullmatch(r"testing: 1 of 1 videos \|.*\| 00:0\d so far, about 00:00 left", shown[-1])
     outcomes({"a": Task(double, (1,))}, SERIAL)
     assert "starting workers" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", [run_all, run_tasks])
+def test_a_task_counts_when_it_is_done(run, monkeypatch):
+    bars = []
+
+    class Bar(tqdm):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            bars.append(self)
+
+    monkeypatch.setattr(engines, "tqdm", Bar)
+    counted = []
+    tasks = {name: Task(lambda: counted.append(bars[0].n), ()) for name in "abc"}
+    assert len(dict(run(tasks, SERIAL, "testing"))) == 3
+    assert counted == [0, 1, 2]
+    assert bars[0].n == 3

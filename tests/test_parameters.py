@@ -17,7 +17,7 @@ def changed(place, value):
     group = parameters
     for name in groups:
         group = group[name]
-    group[last] = value
+    group[int(last) if isinstance(group, list) else last] = value
     return parameters
 
 
@@ -55,6 +55,11 @@ def test_the_defaults_are_valid():
         ("execution.timeout_s", -1),
         ("sample_corpus.rate", {"low": 0.9, "high": 0.4}),
         ("sample_corpus.pairs", 6),
+        ("sample_corpus.rate.low", 0),
+        ("sample_corpus.rate.low", -1),
+        ("sample_corpus.length_s.low", 0),
+        ("sample_corpus.length_s.high", -1),
+        ("sample_corpus.scales", [0]),
         ("ingestion.limits.max_pixels", 0),
         ("reporting.query_memory_mb", 255),
         ("cross_corpus.alignment", "some"),
@@ -70,6 +75,24 @@ def test_a_wrong_value_is_named_with_its_place(place, value):
         check_parameters(changed(place, value))
     assert place.split(".")[0] in str(raised.value)
     assert place.split(".")[1] in str(raised.value)
+
+
+def floats_of(group, place=""):
+    """Places of the numbers with a point, also in lists."""
+    for name, value in group.items() if isinstance(group, dict) else enumerate(group):
+        if isinstance(value, dict | list):
+            yield from floats_of(value, f"{place}{name}.")
+        elif isinstance(value, float):
+            yield f"{place}{name}"
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "place", [*floats_of(DEFAULTS), "cross_corpus.prior_videos", "execution.timeout_s", "ingestion.limits.max_seconds"]
+)
+def test_every_number_is_finite(place, number):
+    with pytest.raises(ParameterError, match=re.escape(place)):
+        check_parameters(changed(place, number))
 
 
 def test_unknown_and_missing_groups_are_named():

@@ -211,8 +211,8 @@ def _with_progress(
         tqdm(total=len(tasks), desc=description, unit=unit, dynamic_ncols=True, bar_format=_BAR) as progress,
     ):
         for named_result in results:
-            progress.update()
             yield named_result
+            progress.update()  # a serial task runs when its result is asked for
 
 
 def _outcome(name: str, result: Callable[[], Any], timeout_s: float | None) -> Outcome:

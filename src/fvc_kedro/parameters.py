@@ -82,16 +82,16 @@ class ParameterError(ValueError):
 
 
 class Parameters(BaseModel):
-    """Base of the groups of parameters: unknown names are errors, values do not change."""
+    """Base of the groups of parameters: unknown names are errors, numbers are finite, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Range(Parameters):
-    """Closed range to draw from."""
+    """Closed range above 0 to draw from."""
 
-    low: float
-    high: float
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> Range:

@@ -10,6 +10,7 @@ import pytest
 from kedro.io import DatasetError
 
 from fvc_kedro.datasets import MadeVideosDataset, RecordsDataset
+from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.made_videos import RecipeBatch
 from fvc_kedro.datasets.records import Measurement, MeasurementBatch
 from fvc_kedro.execution import Execution, Outcomes
@@ -91,11 +92,29 @@ def test_a_recipe_that_fails_is_told_and_leaves_no_file(tmp_path):
     assert not list(tmp_path.glob("b*"))
 
 
+def test_where_all_are_needed_one_that_fails_stops_the_run_and_what_is_made_is_kept(tmp_path):
+    dataset = MadeVideosDataset(path=str(tmp_path))
+    broken = [VideoRecipe(VideoArray(PIXELS), Broken(), Encoding(crf)) for crf in range(4)]
+    needed = replace(batch(a=recipe(), **{f"b{number}": one for number, one in enumerate(broken)}), needs_all=True)
+    with pytest.raises(FileError) as raised:
+        dataset.save(needed)
+    reason = "frame 1 cannot be decoded"
+    assert str(raised.value).startswith(
+        f"making: 4 of 5 videos could not be made, and all are needed (b0: {reason}; b1: {reason}; b2: {reason}; …). "
+    )
+    assert not dataset.exists()
+    before = stamps(tmp_path)
+    assert list(before) == ["a.mp4"]
+    dataset.save(replace(batch(a=recipe(), b0=recipe()), needs_all=True))
+    assert stamps(tmp_path)["a.mp4"] == before["a.mp4"]
+    assert sorted(dataset.load().values) == ["a", "b0"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_full_disk_is_no_fault_of_a_video(tmp_path, monkeypatch):
     dataset = MadeVideosDataset(path=str(tmp_path))
     with monkeypatch.context() as patch:
-        patch.setattr(encoding, "_encode", lambda *_: Path("/dev/full").write_text("too much"))
+        patch.setattr(encoding.av, "open", lambda *_: Path("/dev/full").write_text("too much"))
         with pytest.raises(DatasetError, match="No space left on device"):
             dataset.save(batch(a=recipe(), b=recipe()))
     assert not dataset.exists()

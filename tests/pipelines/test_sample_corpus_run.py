@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from kedro.io import DatasetError
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -62,3 +63,12 @@ def test_pairs_share_their_size_in_bytes(corpus_index):
     difference = (pairs["fake"] / pairs["real"]).log()
     assert difference.abs().max() < 0.1
     assert abs(difference.mean()) < 0.01
+
+
+def test_versions_that_cannot_be_made_stop_the_run_and_leave_no_manifest(run_pipeline, tmp_path):
+    changed = {"scales": [0.001], "pairs": 1}
+    with pytest.raises(
+        DatasetError, match=r"54 of 54 videos could not be made.*: a scale of 0\.001 is too small for \d+ by"
+    ):
+        run_pipeline("sample_corpus", data_root=str(tmp_path), sample_corpus=changed)
+    assert not (tmp_path / "01_raw/sample/manifest.csv").exists()

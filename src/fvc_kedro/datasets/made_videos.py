@@ -9,18 +9,25 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from fvc_kedro.datasets.errors import FileError
 from fvc_kedro.datasets.json_file import read_json, write_json
 from fvc_kedro.execution import Execution, Outcomes, Task, run_tasks
 from fvc_kedro.video import MadeVideo, VideoFile, VideoInfo, VideoRecipe
 
+_REASONS_TOLD = 3
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeBatch:
-    """Recipes by video id, not made yet: the dataset makes the videos when it saves the batch."""
+    """Recipes by video id, not made yet: the dataset makes the videos when it saves the batch.
+
+    Where it ``needs_all``, videos that cannot be made stop the run, after the others have been made.
+    """
 
     recipes: Mapping[str, VideoRecipe]
     execution: Execution
     description: str
+    needs_all: bool = False
 
 
 def _make_video(recipe: VideoRecipe, path: Path) -> dict[str, Any]:
@@ -51,6 +58,13 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
         self.metadata = metadata
 
     def save(self, data: RecipeBatch) -> None:
+        """Make the videos.
+
+        Raises
+        ------
+        FileError
+            If the batch needs all and some cannot be made.
+        """
         self._remove_others(set(data.recipes))
         keys = {name: recipe.key for name, recipe in data.recipes.items()}
         tasks = {
@@ -67,6 +81,13 @@ class MadeVideosDataset(AbstractDataset[RecipeBatch, Outcomes[MadeVideo]]):
                 write_json(self._note(name), {"key": keys[name]} | outcome.value)
             else:
                 failures[name] = outcome.failure
+        if data.needs_all and failures:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(failures.items())[:_REASONS_TOLD])
+            raise FileError(
+                f"{data.description}: {len(failures)} of {len(data.recipes)} videos could not be made, and all are "
+                f"needed ({reasons}{'; …' if len(failures) > _REASONS_TOLD else ''}). The others are kept: mend the "
+                "cause and run it again"
+            )
         made = {name: read_json(self._note(name))["sha256"] for name in data.recipes if name not in failures}
         write_json(self._contents, {"videos": made, "failures": failures})
 

@@ -6,10 +6,21 @@ from typing import Any
 
 from kedro_datasets._typing import ImagePreview
 from kedro_datasets.matplotlib import MatplotlibDataset
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 
 class PlotDataset(MatplotlibDataset):
-    """Saves a Matplotlib figure as a picture, and loads the file's bytes, such as for a report."""
+    """Saves a Matplotlib figure as a picture, and loads the file's bytes, such as for a report.
+
+    A name with two dollar signs is written as it stands, not read as a formula.
+    """
+
+    def save(self, data: Figure) -> None:
+        """Draw the figure into the file."""
+        for text in data.findobj(Text):
+            text.set_parse_math(False)
+        super().save(data)
 
     def load(self) -> Any:
         """Read the picture's file."""

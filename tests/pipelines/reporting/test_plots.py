@@ -7,8 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from evaluations import PARAMETERS, folds_of, key_table
+from fvc_kedro.datasets import PlotDataset
 from fvc_kedro.learning.resampling import METRICS
 from fvc_kedro.learning.thresholds import Verdicts
 from fvc_kedro.pipelines.evaluation.ablation import ABLATION_SCHEMA
@@ -45,9 +47,9 @@ def curve():
     return pl.DataFrame(rows, schema_overrides=CURVE_SCHEMA)
 
 
-def sliced():
+def sliced(name=LONG):
     rows = [
-        ("platform", LONG, 2000, 3000, 900, n % 2 == 0, 0.6, 0.5, 0.7, 0.2, 0.2, 0.3, 0.1, 0.1, 0.2) for n in range(9)
+        ("platform", name, 2000, 3000, 900, n % 2 == 0, 0.6, 0.5, 0.7, 0.2, 0.2, 0.3, 0.1, 0.1, 0.2) for n in range(9)
     ]
     return pl.DataFrame(rows, schema=SLICE_SCHEMA, orient="row")
 
@@ -74,9 +76,9 @@ def searched(values):
     return pl.DataFrame(rows, schema=GRID_SCHEMA, orient="row")
 
 
-def thumbnails(n, shape=(36, 64)):
+def thumbnails(n, shape=(36, 64), name=LONG):
     """Mistakes with long names, and their videos; upright ones where the shape is."""
-    names = [f"{LONG}-{number}" for number in range(n)]
+    names = [f"{name}-{number}" for number in range(n)]
     mistakes = pl.DataFrame(
         {"video_id": names, "label": ["fake"] * n, "probability": [0.01] * n},
         schema={"video_id": pl.String, "label": pl.String, "probability": pl.Float64},
@@ -150,6 +152,32 @@ def words_of(axes):
         if low <= place <= high
     ]
     return [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *shown_ticks]
+
+
+def matrix(corpora):
+    rows = [(trained, tested, "svm", "none", *[0.5] * 6) for trained in corpora for tested in corpora]
+    columns = ["trained_on", "tested_on", "method", "alignment"]
+    columns += [f"{metric}{end}" for metric in ("roc_auc", "mean_group_auc") for end in ("", "_low", "_high")]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+@pytest.mark.parametrize("name", [r"$\frac{$", "$x_$"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda name: plots.plot_slices(sliced(name)),
+        lambda name: thumbnails(2, name=name),
+        lambda name: plots.plot_corpus_matrix(matrix([name, "other"])),
+        lambda name: plots.plot_roc_of_part(predicted(1), name, {name: "probability"}),
+    ],
+    ids=["slices", "thumbnails", "corpus matrix", "roc of a part"],
+)
+def test_a_name_with_dollar_signs_is_written_as_it_stands(draw, name, tmp_path):
+    figure = draw(name)
+    PlotDataset(filepath=str(tmp_path / "plot.png")).save(figure)
+    words = [word for word in figure.findobj(Text) if name in word.get_text()]
+    assert words
+    assert not any(word.get_parse_math() for word in words)
 
 
 def overlap(first, second):

@@ -9,7 +9,7 @@ import pytest
 from fvc_kedro.pipelines.sample_corpus import tampering
 from fvc_kedro.pipelines.sample_corpus.blending import match_colour, match_gamma
 from fvc_kedro.pipelines.sample_corpus.regions import Ellipse
-from fvc_kedro.video import VideoArray
+from fvc_kedro.video import UnusableVideoError, VideoArray
 
 
 def video(seed=0, n_frames=20, height=48, width=64):
@@ -231,3 +231,8 @@ def test_tampering_begins_with_the_stretch():
 def test_sizes_of_versions_are_multiples_of_eight(scale):
     frame = next(tampering.Version(0, 1, scale, None)(video(height=144, width=176).frames()))
     assert frame.picture.width % 8 == frame.picture.height % 8 == 0
+
+
+def test_a_scale_that_leaves_no_pixel_is_named():
+    with pytest.raises(UnusableVideoError, match=r"a scale of 0\.01 is too small for 176 by 144 pixels"):
+        next(tampering.Version(0, 1, 0.01, None)(video(height=144, width=176).frames()))

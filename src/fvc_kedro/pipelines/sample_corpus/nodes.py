@@ -90,7 +90,8 @@ def design_sample_corpus(
     columns = ["video_path", "label", "group", "platform", "subset", "manipulation"]
     manifest = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row").sort("video_path")
     settings = ExecutionParameters.model_validate(execution).to_execution()
-    return RecipeBatch(recipes, settings, "making the sample corpus"), manifest
+    # A version without its twin would let metadata tell the label.
+    return RecipeBatch(recipes, settings, "making the sample corpus", needs_all=True), manifest
 
 
 def _schedule(manipulations: Sequence[str], generator: Generator) -> Iterator[str]:

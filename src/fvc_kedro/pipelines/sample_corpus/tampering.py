@@ -16,7 +16,7 @@ import numpy as np
 
 from fvc_kedro.pipelines.sample_corpus.blending import blend, fit, match_colour, match_gamma, translate
 from fvc_kedro.pipelines.sample_corpus.regions import Ellipse, Pictures, Region
-from fvc_kedro.video import Frame, Video
+from fvc_kedro.video import Frame, UnusableVideoError, Video
 from fvc_kedro.video.frame import Plane
 
 _GRID = 8  # libx264 does not always encode other sizes to the same bytes
@@ -375,11 +375,19 @@ class Version:
     revision: int = 3
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Make the version's frames."""
+        """Make the version's frames.
+
+        Raises
+        ------
+        UnusableVideoError
+            If the scale leaves no pixel.
+        """
         pictures: Pictures = (frame.bgr() for frame in islice(frames, self.start, None))
         if self.tampering is not None:
             pictures = self.tampering(pictures)
         for picture in islice(pictures, self.length):
             height, width = picture.shape[:2]
             size = (_GRID * round(self.scale * width / _GRID), _GRID * round(self.scale * height / _GRID))
+            if 0 in size:
+                raise UnusableVideoError(f"a scale of {self.scale:g} is too small for {width} by {height} pixels")
             yield Frame.from_bgr(fit(picture, *size))
