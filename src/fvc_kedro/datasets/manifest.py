@@ -115,7 +115,7 @@ def _check_names(tables: Sequence[pl.DataFrame], paths: Sequence[Path]) -> None:
             if other is not path:
                 raise FileError(
                     f"the manifests {other} and {path} would both be the corpus {name!r}: give one another name in its "
-                    "column corpus, or put both into one manifest"
+                    "column corpus (kedro manifest --corpus writes one), or put both into one manifest"
                 )
 
 
