@@ -112,7 +112,7 @@ def test_only_paths_of_the_command_line_change(called_with, tmp_path, monkeypatc
     here = Path.cwd()
     assert called_with["params"] == {
         **{"corpus_manifest": f"{here}/a/m.csv", "evaluate_on": "/b/m.csv", "data_root": "s3://c"},
-        **{"fvc_root": f"{here}/../fvc", "allow_outside": True, "svm": {"seed": 1}},
+        **{"fvc_root": str(here.parent / "fvc"), "allow_outside": True, "svm": {"seed": 1}},
     }
     (tmp_path / "run.yml").write_text("run: {params: {data_root: out}}")
     assert CliRunner().invoke(cli.cli, [*run, "--config", "run.yml"]).exit_code == 0

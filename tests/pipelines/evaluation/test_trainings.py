@@ -12,7 +12,7 @@ from fvc_kedro.pipelines.evaluation.comparison import plan_comparison
 from fvc_kedro.pipelines.evaluation.corpora import plan_corpora
 from fvc_kedro.pipelines.evaluation.learning_curve import plan_learning_curve
 from fvc_kedro.pipelines.evaluation.permutation import plan_permutations
-from fvc_kedro.pipelines.evaluation.trainings import announce_trainings
+from fvc_kedro.pipelines.evaluation.trainings import announce_trainings, count_fits
 from trials import SERIAL
 
 KEYS = key_table()
@@ -47,7 +47,7 @@ def test_the_count_is_that_of_the_detectors_asked_for(keys, changes, families):
     asked_for = {
         batch.description: sum(len(trial.splits) for trial in batch.trials) for batch in batches if batch.trials
     }
-    assert list(announce_trainings(table, folds, detector, svm, settings).items()) == list(asked_for.items())
+    assert list(count_fits(table, folds, detector, svm, settings).items()) == list(asked_for.items())
 
 
 def test_the_number_and_the_remedy_are_told(caplog):

@@ -17,20 +17,17 @@ from fvc_kedro.pipelines.training_rows import draw_folds, videos_of
 logger = logging.getLogger(__name__)
 
 
-def announce_trainings(
+def count_fits(
     training_table: pl.DataFrame,
     folds: pl.DataFrame,
     svm_detector: VideoDetector,
     svm: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> dict[str, int]:
-    """Log how many detectors are to be fitted, and how to do without most of them.
+    """Count the detectors to be fitted, one a fold, by what they are for, in the order of the run.
 
-    Returns
-    -------
-    dict
-        Number of detectors, one a fold, by what they are for, in the order of the run. Equal trainings are counted
-        each, although they are done once. Permuted labels are taken to be parted into as many folds as the true ones.
+    Equal trainings are counted each, although they are done once. Permuted labels are taken to be parted into as many
+    folds as the true ones.
     """
     settings = EvaluationParameters.model_validate(evaluation)
     n_all, n_first = folds["fold"].n_unique(), folds.filter(repeat=1)["fold"].n_unique()
@@ -44,7 +41,18 @@ def announce_trainings(
             "ablation": len(choices_of_experts(svm_detector.experts, training_table.columns)) * n_first,
             "permutations": settings.n_permutations * n_first,
         }
-    counts = {name: count for name, count in counts.items() if count}
+    return {name: count for name, count in counts.items() if count}
+
+
+def announce_trainings(
+    training_table: pl.DataFrame,
+    folds: pl.DataFrame,
+    svm_detector: VideoDetector,
+    svm: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> None:
+    """Log how many detectors are to be fitted, and how to do without most of them."""
+    counts = count_fits(training_table, folds, svm_detector, svm, evaluation)
     logger.info(
         "The evaluation fits %d detectors, less those that are equal or kept from an earlier run: %s%s",
         sum(counts.values()),
@@ -53,7 +61,6 @@ def announce_trainings(
         if "permutations" in counts
         else "",
     )
-    return counts
 
 
 def _count_corpora(videos: pl.DataFrame, parameters: SvmParameters) -> int:
