@@ -120,7 +120,7 @@ def test_a_corpus_without_which_nothing_can_be_trained_has_no_scores(caplog):
     keys = three().filter((pl.col("corpus") == "c") | ((pl.col("corpus") == "a") & (pl.col("label") == "real")))
     trained = train(training_of(segments_of(keys)), SVM | {"n_repeats": 1})
     assert trained.left_out["corpus"].unique().to_list() == ["a"]
-    assert "No detector could be trained without the corpus c" in caplog.text
+    assert "No detector could be trained without the corpus 'c'" in caplog.text
 
 
 def tabulated(batch, trained, left_out, alignment="none", few_groups=1):
@@ -240,7 +240,7 @@ def test_unsafe_alignment_is_warned_of_once_a_corpus(caplog):
     assert "labelled fake" not in told["b"]
     assert "; 95% of the batch are labelled fake" in told["c"]
     for name, warning in told.items():
-        assert caplog.text.count(f"Alignment to the corpus {name} may be unsafe: {warning}") == (warning is not None)
+        assert caplog.text.count(f"Alignment to the corpus {name!r} may be unsafe: {warning}") == (warning is not None)
 
 
 def test_the_detector_of_a_corpus_knows_nothing_of_the_others(three_corpora):

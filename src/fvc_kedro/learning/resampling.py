@@ -108,14 +108,14 @@ def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, f
 
 
 def share_with_interval(
-    wrong: NDArray[np.float64], of_class: NDArray[np.bool_], groups: Groups, counts: NDArray[np.float64]
+    values: NDArray[np.float64], of_class: NDArray[np.bool_], groups: Groups, counts: NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Mean of the videos of a class, such as the share that is called wrongly, with its 95 % interval.
+    """Average over the videos of a class, such as the share that is called wrongly, with a 95 % interval.
 
     Parameters
     ----------
-    wrong : ndarray, shape (n_videos,)
-        From 0 to 1.
+    values : ndarray, shape (n_videos,)
+        One a video, from 0 to 1.
     of_class : ndarray of bool, shape (n_videos,)
         The videos that count.
     groups : ndarray of str, shape (n_videos,)
@@ -124,15 +124,15 @@ def share_with_interval(
 
     Returns
     -------
-    value, low, high : float
+    mean, low, high : float
         NaN without a video of the class.
     """
     if not of_class.any():
         return float("nan"), float("nan"), float("nan")
     places = np.unique(groups, return_inverse=True)[1]
     n_of_class = counts @ np.bincount(places, of_class)
-    resampled = _ratio(counts @ np.bincount(places, wrong * of_class), n_of_class)
-    return float(wrong[of_class].mean()), *interval(resampled)
+    resampled = _ratio(counts @ np.bincount(places, values * of_class), n_of_class)
+    return float(values[of_class].mean()), *interval(resampled)
 
 
 def mcnemar_test(y: Labels, called: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[int, int, float]:

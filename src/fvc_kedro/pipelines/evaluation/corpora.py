@@ -133,19 +133,19 @@ def tabulate_corpora(
     Returns
     -------
     DataFrame
-        A row for each ``method``, corpus ``trained_on`` and ``tested_on``, ``alignment`` (none; coral too where that
-        is asked for, to the videos of the corpus tested). It has the numbers of videos of each class and of groups, the
-        area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a bootstrap over groups, and
-        the shares of real and of fake videos called fake from a probability of one half on. That assumes the share of
-        fakes of the corpus trained on; of all corpora where the corpus tested is left out. Where the two corpora are
-        the same, the scores are cross-validated; metadata have only these rows. ``trained_on`` is ``all others`` where
-        only the corpus tested is left out. Sorted, but the detector and ``all others`` first. Empty where there is one
-        corpus. ``alignment_warning`` says why an aligned row may be unsafe, by its groups and labels.
+        A row for each ``method``, corpus ``trained_on``, corpus ``tested_on`` and ``alignment``: none, and where it is
+        asked for also coral, to the videos of the corpus tested. Its figures are the numbers of videos of each class
+        and of groups; the area under the ROC curve, pooled and the mean within groups, with 95 % intervals by a
+        bootstrap over groups; and the shares of real and of fake videos called fake from a probability of one half on.
+        That assumes the share of fakes of the corpus trained on, or of all corpora where the one tested is left out.
+        Scores within one corpus are cross-validated; metadata have only these rows. ``trained_on`` is ``all others``
+        where only the corpus tested is left out. ``alignment_warning`` says why an aligned row may be unsafe, by its
+        groups and labels. Sorted, but the detector and ``all others`` first. Empty where there is one corpus.
     """
     settings = EvaluationParameters.model_validate(evaluation)
     crossing = CrossCorpusParameters.model_validate(cross_corpus)
     for about, reason in corpus_trials.failures:
-        logger.warning("%s of the corpus %s cannot be trained: %s", about["method"], about["trained_on"], reason)
+        logger.warning("%s of the corpus %r cannot be trained: %s", about["method"], about["trained_on"], reason)
     others = left_out_predictions.with_columns(method=pl.lit(DETECTOR), trained_on=pl.lit(ALL_OTHERS))
     keys = ["method", "trained_on", "corpus", "alignment"]
     found = [table.with_columns(alignment=pl.lit(PLAIN)) for table in (others, corpus_trials.predictions) if len(table)]
@@ -162,7 +162,7 @@ def tabulate_corpora(
     table = table.sort(pl.col("method").cast(order), is_other, "trained_on", "tested_on", pl.col("alignment") != PLAIN)
     unsafe = table.drop_nulls("alignment_warning").unique("tested_on", keep="first", maintain_order=True)
     for name, warning in unsafe.select("tested_on", "alignment_warning").iter_rows():
-        logger.warning("Alignment to the corpus %s may be unsafe: %s", name, warning)
+        logger.warning("Alignment to the corpus %r may be unsafe: %s", name, warning)
     return table
 
 

@@ -239,7 +239,7 @@ def collect_left_out(left_out_trials: TrialResults, oof_predictions: pl.DataFram
         without which nothing could be trained is left out.
     """
     for about, reason in left_out_trials.failures:
-        logger.warning("No detector could be trained without the corpus %s: %s", about["left_out"], reason)
+        logger.warning("No detector could be trained without the corpus %r: %s", about["left_out"], reason)
     columns = oof_predictions.drop("repeat", "fold").columns
     if left_out_trials.predictions.is_empty():
         return oof_predictions.select(columns).clear()
